@@ -1,0 +1,1 @@
+"""Security-feature checks, one module per check or close family, and their registry."""

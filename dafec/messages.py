@@ -1,0 +1,53 @@
+"""Texts in the caller's language.
+
+The catalogues are ``dafec/locales/en.toml`` and ``ar.toml`` and every further ``*.toml`` beside them that begins with
+the same language code (``en.capture.toml``), so that each area of the code keeps its own file. Keys are dotted. A text
+may hold ``{name}`` placeholders. A key that is missing from the asked language falls back to English; a key that is
+missing from both is returned as it is, and a test fails.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, cast, get_args
+
+__all__ = ["LANGUAGES", "Language", "catalogue", "text"]
+
+Language = Literal["en", "ar"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = str(value)
+    return flat
+
+
+@cache
+def catalogue(language: Language) -> Mapping[str, str]:
+    """Every text of one language, by dotted key."""
+    merged: dict[str, str] = {}
+    for entry in sorted(files("dafec").joinpath("locales").iterdir(), key=lambda item: item.name):
+        if entry.name.endswith(".toml") and entry.name.split(".")[0] == language:
+            merged.update(_flatten(tomllib.loads(entry.read_text(encoding="utf-8"))))
+    return merged
+
+
+class _Lenient(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def text(key: str, language: Language = "en", values: Mapping[str, object] | None = None) -> str:
+    """The text for ``key`` with its placeholders filled; English where the language lacks it, else the key itself."""
+    found = catalogue(language).get(key) or catalogue(cast(Language, "en")).get(key)
+    if found is None:
+        return key
+    return found.format_map(_Lenient(values or {}))

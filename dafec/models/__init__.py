@@ -1,0 +1,1 @@
+"""ONNX models, their manifest and cards, and the runtime that loads them."""

@@ -1,0 +1,1 @@
+"""Document series: the library on disk, enrolment, matching."""
