@@ -1,0 +1,366 @@
+"""The report: the result tree of one screening, its JSON schema, and the texts of its parts.
+
+``dafec screen --json`` prints a ``Report`` and the service answers with one; ``report_schema`` gives its JSON schema.
+The models are frozen and accept no unknown field, so that a report that was altered by hand or written by another
+version is refused instead of half read. Numbers are finite: a measurement that is not a number has no place in a
+report, and the check it came from is reported as ``aborted``.
+
+Texts for people are given twice: as catalogue key with its placeholder values (``message``, ``values``), for pages
+that speak one language, and rendered in every language (``text``), for readers of the bare JSON.
+
+The XML of BSI TR-03135 is not written yet; the five outcomes, the check identifiers and the named decision function are
+those of the guideline, so that the export needs nothing that is not already here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from dafec.capture import Light
+from dafec.errors import InputError
+from dafec.features.contract import CheckResult, Outcome
+from dafec.geometry import DocumentFormat
+from dafec.messages import LANGUAGES, text
+from dafec.ocr.mrz_object import mrz_object
+from dafec.ocr.parse import MrzParse
+from dafec.ocr.types import MrzRead, ReadStatus
+
+__all__ = [
+    "SCHEMA",
+    "AlternativeInfo",
+    "CaptureInfo",
+    "CheckDigitInfo",
+    "CheckInfo",
+    "DecisionInfo",
+    "DocumentInfo",
+    "FrameInfo",
+    "Level",
+    "MrzInfo",
+    "PageInfo",
+    "QualityInfo",
+    "ReadingInfo",
+    "RemarkInfo",
+    "Report",
+    "SoftwareInfo",
+    "TextInfo",
+    "VerdictInfo",
+    "check_info",
+    "mrz_info",
+    "parse_report",
+    "report_schema",
+    "texts",
+]
+
+SCHEMA: Literal["dafec.report/1"] = "dafec.report/1"
+
+#: What the desk is told. None of them says that a document is what it claims to be.
+Level = Literal["no_anomaly", "look", "refer", "not_checked"]
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Model(BaseModel):
+    """Frozen, exact, finite: the habits of every part of a report."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="null")
+
+
+class FrameInfo(_Model):
+    """One image as handed in; the image itself is not in the report."""
+
+    light: Light = Field(description="The light the frame was taken in.")
+    sha256: Sha256 = Field(description="SHA-256 of the bytes as handed in.")
+    width_px: int = Field(gt=0, description="Width as decoded and turned upright by EXIF.")
+    height_px: int = Field(gt=0, description="Height as decoded and turned upright by EXIF.")
+    dpi: float | None = Field(description="Pixels per inch as the file or capture.toml states; null where unknown.")
+
+
+class PageInfo(_Model):
+    """The frames of one page or side."""
+
+    frames: list[FrameInfo] = Field(
+        description="In the order visible, ir, uv; a light that was not captured is absent."
+    )
+
+
+class TextInfo(_Model):
+    """One text in every language of DAFEC."""
+
+    en: str = Field(description="English.")
+    ar: str = Field(description="Arabic.")
+
+
+class QualityInfo(_Model):
+    """One reason why this capture supports less than it could."""
+
+    kind: str = Field(description="What is wrong: blurred, glare, missing_band, low_resolution, ...")
+    light: Light = Field(description="The light it was measured in, or that is missing.")
+    value: float | None = Field(description="As measured; null where there was nothing to measure.")
+    limit: float | None = Field(description="Beyond which the issue is raised.")
+    unit: str = Field(description="Unit of value and limit; empty where there is none.")
+    affects: list[str] = Field(description="Ids of the checks that are weaker or impossible because of it.")
+    message: str = Field(description="Catalogue key of the text.")
+    text: TextInfo = Field(description="What it is and what to do about it.")
+
+
+class CaptureInfo(_Model):
+    """What was handed in."""
+
+    pages: list[PageInfo] = Field(description="In the order of the capture.")
+    quality: list[QualityInfo] = Field(description="Empty where nothing limits the checks.")
+
+
+class DocumentInfo(_Model):
+    """The document the verdict is about: the page that carries the MRZ, or the largest page where none does."""
+
+    format: DocumentFormat | None = Field(description="From the MRZ and the proportions; null where neither tells.")
+    issuer: str | None = Field(description="Issuing state or body as printed in the MRZ, without fillers.")
+    series: str | None = Field(description="Code of the matched document series; null where it is not known.")
+    series_match: Fraction | None = Field(description="How well the series matches; null without a series.")
+    outline_px: list[tuple[float, float]] | None = Field(
+        description="Corners in the page's primary frame, the document's top left first; null where none was found."
+    )
+    outline_source: Literal["edges", "mrz", "frame"] | None = Field(
+        default=None, description="What the outline rests on: edges, the place of the MRZ, or the whole frame."
+    )
+    page: Count = Field(default=0, description="Index of the page in capture.pages the outline belongs to.")
+    width_mm: float | None = Field(default=None, description="Width of the outline on the document.")
+    height_mm: float | None = Field(default=None, description="Height of the outline on the document.")
+    dpi: float | None = Field(default=None, description="True resolution on the document.")
+    specimen: bool = Field(
+        default=False, description="Issuer or holder's state is the specimen code UTO, or a known specimen."
+    )
+
+
+class CheckDigitInfo(_Model):
+    """One printed check digit beside the expected one."""
+
+    field: str = Field(description="document_number, birth_date, expiry_date, optional_data or composite.")
+    printed: str = Field(description="As read, never repaired.")
+    expected: str = Field(description="By the weights 7-3-1 of Doc 9303-3 section 4.9.")
+    ok: bool = Field(description="True where both agree (or the standard allows the printed one).")
+    line: Count = Field(description="0-based line of the printed digit.")
+    position: Count = Field(description="0-based position in that line.")
+
+
+class AlternativeInfo(_Model):
+    """One character that the image also supports reading otherwise."""
+
+    line: Count = Field(description="0-based line.")
+    position: Count = Field(description="0-based position in that line.")
+    char: str = Field(min_length=1, max_length=1, description="As read.")
+    probability: Fraction = Field(description="Of the character as read.")
+    others: list[tuple[str, Fraction]] = Field(description="Character and probability, falling, each at least 0.01.")
+
+
+class RemarkInfo(_Model):
+    """A note or a fault of the parser."""
+
+    code: str = Field(description="Stable name.")
+    field: str = Field(description="The field of Doc 9303 it is about.")
+    line: int | None = Field(default=None, description="0-based line.")
+    start: int | None = Field(default=None, description="0-based first position.")
+    end: int | None = Field(default=None, description="Position after the last.")
+    source: str | None = Field(default=None, description="Where the rule stands.")
+
+
+class MrzInfo(_Model):
+    """One machine-readable zone as read and as parsed."""
+
+    status: ReadStatus = Field(description="read, uncertain (alternatives tell which characters), or not_found.")
+    format: DocumentFormat | None = Field(description="TD1, TD2, TD3, MRV-A, MRV-B or FRA-ID.")
+    lines: list[str] = Field(description="The printed text as read.")
+    outcome: Literal["valid", "valid_note", "invalid"] | None = Field(description="By Doc 9303; null without a zone.")
+    fields: dict[str, str | None] = Field(description="By name, without fillers; dates as YYYY-MM-DD where decidable.")
+    check_digits: list[CheckDigitInfo] = Field(description="In the order of the zone.")
+    notes: list[RemarkInfo] = Field(description="Accepted and worth knowing.")
+    faults: list[RemarkInfo] = Field(description="Against the standard.")
+    confidence: Fraction = Field(description="Probability that every character is as printed.")
+    alternatives: list[AlternativeInfo] = Field(description="Characters with another supported reading.")
+    corners_px: list[tuple[float, float]] | None = Field(
+        description="In the primary frame, reading order; null without one."
+    )
+
+
+class ReadingInfo(_Model):
+    """What one reader saw in one light, for comparison with ``mrz.lines``."""
+
+    reader: Literal["first", "second"] = Field(description="first: DAFEC's own models; second: the independent reader.")
+    light: Light = Field(description="The light it read.")
+    status: ReadStatus | None = Field(
+        description="As the reader says; null for the second reader, which has no such scale."
+    )
+    lines: list[str] = Field(description="The printed text as this reader saw it.")
+    agrees: bool = Field(description="Every line equals mrz.lines.")
+
+
+class CheckInfo(_Model):
+    """What one check found."""
+
+    id: str = Field(description="IR-AB-MR and the like; the grammar of Doc 9303-2 Appendix C, or MRZ-, VIZ-, GEN-.")
+    version: int = Field(description="Version of the check; results of different versions are not comparable.")
+    result: Outcome = Field(description="passed, failed, undetermined, not_supported or aborted.")
+    value: float | None = Field(description="What was measured.")
+    unit: str | None = Field(description="Unit of value and expected.")
+    expected: tuple[float | None, float | None] | None = Field(description="Closed range; null is open.")
+    source: str | None = Field(description="Where the expected range comes from.")
+    region_mm: tuple[float, float, float, float] | None = Field(description="x, y, width, height on the page.")
+    llr: float = Field(description="Natural-log likelihood ratio, forged against genuine; 0 where nothing was learned.")
+    calibration: str = Field(default="none", description="Which calibration the ratio comes from.")
+    message: str = Field(description="Catalogue key of the text.")
+    values: dict[str, str | int | float] = Field(default_factory=dict, description="Placeholders of the text.")
+    text: TextInfo = Field(description="The rendered text.")
+
+
+class DecisionInfo(_Model):
+    """The decision function that made the verdict (Doc 9303-2 Appendix C: it is logged with the result)."""
+
+    name: str = Field(description="Name of the decision function.")
+    version: int = Field(description="Its version.")
+    sha256: Sha256 = Field(description="Of the data file that holds its weights and thresholds.")
+
+
+class VerdictInfo(_Model):
+    """What the desk is told."""
+
+    level: Level = Field(description="no_anomaly, look, refer or not_checked.")
+    llr: float = Field(description="Sum over the checks that count, after the caps of the decision function.")
+    probability: Fraction = Field(description="Of a forged document at the stated prior.")
+    prior: Fraction = Field(description="Share of forged documents the site assumes before looking.")
+    reasons: list[str] = Field(description="Ids of the checks behind the level, heaviest first.")
+    made: Count = Field(description="Checks that came to a result: passed or failed.")
+    not_possible: Count = Field(description="Checks that did not: undetermined, not_supported or aborted.")
+    notes: list[str] = Field(
+        default_factory=list, description="Codes of what limits the verdict: specimen, unknown_series, ..."
+    )
+    message: str = Field(default="", description="Catalogue key of the sentence for the desk.")
+    text: TextInfo = Field(description="The sentence for the desk.")
+    decision: DecisionInfo = Field(description="Which function decided.")
+
+
+class SoftwareInfo(_Model):
+    """What has to be the same for the same result."""
+
+    dafec: str = Field(description="Version of DAFEC.")
+    models: dict[str, Sha256] = Field(description="SHA-256 of every model that was loaded, by name.")
+    onnxruntime: str = Field(description="Version of the inference runtime.")
+    provider: str = Field(description="Execution provider, as the runtime names it.")
+    threads: int = Field(ge=1, description="Threads within one operator.")
+
+
+class Report(_Model):
+    """The result of screening one capture."""
+
+    schema_: Literal["dafec.report/1"] = Field(
+        default=SCHEMA, alias="schema", description="Name and version of this tree."
+    )
+    id: str = Field(min_length=1, description="Random, tells nothing about the holder.")
+    created: AwareDatetime = Field(description="UTC.")
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="The day at the desk that dates were judged by.")
+    capture: CaptureInfo
+    document: DocumentInfo
+    mrz: MrzInfo
+    readings: list[ReadingInfo] = Field(
+        default_factory=list, description="Every read of the document's zone, for comparison."
+    )
+    other_zones: list[MrzInfo] = Field(
+        default_factory=list,
+        description="Further zones in the same capture: other documents on the glass, other pages.",
+    )
+    checks: list[CheckInfo] = Field(description="In the order they were made.")
+    verdict: VerdictInfo
+    timings_ms: dict[str, Annotated[float, Field(ge=0.0)]] = Field(description="By stage, and total.")
+    software: SoftwareInfo
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The report as JSON text; one line unless ``indent`` is given."""
+        return self.model_dump_json(by_alias=True, indent=indent)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> Self:
+        """A report from its JSON text; see ``parse_report`` for the errors."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise _report_error(error) from error
+
+
+def _report_error(error: ValidationError) -> InputError:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "report"
+    return InputError("report.invalid", place=place, reason=first["type"], faults=error.error_count())
+
+
+def parse_report(data: str | bytes) -> Report:
+    """Reads a stored report.
+
+    Args:
+        data: JSON text as ``Report.to_json`` writes it.
+
+    Returns:
+        The validated report.
+
+    Raises:
+        InputError: ``report.invalid``; ``details`` name the first place that does not fit the schema and why.
+    """
+    return Report.from_json(data)
+
+
+def texts(key: str, values: Mapping[str, object] | None = None) -> TextInfo:
+    """One catalogue text in every language.
+
+    Args:
+        key: dotted key in the catalogues; an empty key gives empty texts.
+        values: placeholders.
+
+    Returns:
+        The rendered texts.
+    """
+    return TextInfo(**{language: text(key, language, values) if key else "" for language in LANGUAGES})
+
+
+def mrz_info(read: MrzRead | None, parse: MrzParse | None) -> MrzInfo:
+    """The report's ``mrz`` object, validated. Args as ``dafec.ocr.mrz_object.mrz_object``."""
+    return MrzInfo.model_validate(mrz_object(read, parse))
+
+
+def check_info(result: CheckResult) -> CheckInfo:
+    """One check's result with its texts.
+
+    Args:
+        result: finite numbers only; ``dafec.screening`` turns others into ``aborted`` before they come here.
+
+    Returns:
+        The report's entry.
+    """
+    box = result.region_mm.as_list() if result.region_mm is not None else None
+    return CheckInfo(
+        id=result.id,
+        version=result.version,
+        result=result.result,
+        value=result.value,
+        unit=result.unit,
+        expected=result.expected,
+        source=result.source,
+        region_mm=(box[0], box[1], box[2], box[3]) if box is not None else None,
+        llr=result.llr,
+        calibration=result.calibration,
+        message=result.message,
+        values=dict(result.values),
+        text=texts(result.message, result.values),
+    )
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON schema of a report (draft 2020-12), with every field described."""
+    schema = Report.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, **schema}
