@@ -27,6 +27,7 @@ from dafec.messages import LANGUAGES, text
 from dafec.ocr.mrz_object import mrz_object
 from dafec.ocr.parse import MrzParse
 from dafec.ocr.types import MrzRead, ReadStatus
+from dafec.verdict import Level
 
 __all__ = [
     "SCHEMA",
@@ -37,7 +38,6 @@ __all__ = [
     "DecisionInfo",
     "DocumentInfo",
     "FrameInfo",
-    "Level",
     "MrzInfo",
     "PageInfo",
     "QualityInfo",
@@ -55,9 +55,6 @@ __all__ = [
 ]
 
 SCHEMA: Literal["dafec.report/1"] = "dafec.report/1"
-
-#: What the desk is told. None of them says that a document is what it claims to be.
-Level = Literal["no_anomaly", "look", "refer", "not_checked"]
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
