@@ -6,7 +6,7 @@ probability map of a neural document detector. Both give rough quads that ``dafe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -29,6 +29,7 @@ class Area:
     corners: FloatArray  # (4, 2) pixels of the image searched, clockwise from the one nearest the top left
     fill: float  # area over the quad's area, 0..1
     share: float  # of the image, 0..1
+    clutter: float = 0.0  # share of the image outside every area that is not plain background, 0..1
 
 
 def _foreground(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -106,7 +107,13 @@ def find_areas(small: NDArray[np.uint8]) -> list[Area]:
     contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     filled = cv2.drawContours(np.zeros_like(closed), contours, -1, 255, cv2.FILLED)
     opened = cv2.morphologyEx(filled, cv2.MORPH_OPEN, kernel)
-    return _areas_of(np.asarray(opened[pad:-pad, pad:-pad], dtype=np.uint8))
+    areas = _areas_of(np.asarray(opened[pad:-pad, pad:-pad], dtype=np.uint8))
+    outside = np.ones(binary.shape, dtype=np.uint8)
+    for area in areas:
+        cv2.fillConvexPoly(outside, np.rint(area.corners).astype(np.int32), 0)
+    outside = np.asarray(cv2.erode(outside, kernel), dtype=np.uint8)
+    clutter = float((binary[outside > 0] > 0).mean()) if outside.any() else 0.0
+    return [replace(area, clutter=clutter) for area in areas]
 
 
 def mask_areas(mask: NDArray[np.float32], width: int, height: int) -> list[Area]:

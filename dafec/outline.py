@@ -410,6 +410,22 @@ def _contradicts_zone(outline: Outline, zone_px: FloatArray, fmt: DocumentFormat
     return bool(error > (12.0 if strong else 5.0) or stretch > (0.25 if strong else 0.08))
 
 
+def _rescaled(lines: dict[Side, _Line], size_mm: tuple[float, float]) -> FloatArray | None:
+    """Old page millimetres from new ones where left and right were clearly seen, but not this format's width apart.
+
+    Specimens and older cards print the zone at another pitch: the expected page then has the wrong scale, and its far
+    side is looked for in the wrong place.
+    """
+    left, right, bottom = lines["left"], lines["right"], lines["bottom"]
+    if min(left.support, right.support) < 0.5:
+        return None
+    scale = 1 + (left.offset + right.offset) / size_mm[0]
+    if abs(scale - 1) < 0.04 or abs(left.slope + right.slope) > _TILTED_CONVERGENCE:
+        return None
+    down = size_mm[1] + bottom.offset - scale * size_mm[1]
+    return np.array([[scale, 0, -left.offset], [0, scale, down], [0, 0, 1]], dtype=np.float64)
+
+
 def outline_from_zone(
     image: NDArray[np.uint8],
     small: NDArray[np.uint8],
@@ -442,7 +458,11 @@ def outline_from_zone(
             _, found = _search(image, small, small_scale, frame_from_mm, size_mm, _FROM_QUAD)
             if found.source == "edges" and not _contradicts_zone(found, zone_px, fmt):
                 return found
-    _, found = _search(image, small, small_scale, similarity, size_mm, _FROM_ZONE)
+    lines, found = _search(image, small, small_scale, similarity, size_mm, _FROM_ZONE)
+    rescaled = _rescaled(lines, size_mm)
+    if rescaled is not None:
+        _, again = _search(image, small, small_scale, similarity @ rescaled, size_mm, _FROM_QUAD)
+        found = again if again.support > found.support else found
     if found.source == "mrz" or _contradicts_zone(found, zone_px, fmt):
         return Outline(map_points(similarity, _page_corners(size_mm)), "mrz", size_mm, 0.0)
     return found

@@ -8,7 +8,7 @@ lying beside them. There is always at least one page; where nothing was found it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import cv2
@@ -35,6 +35,7 @@ __all__ = ["Page", "Registration", "find_pages"]
 _SMALL_PX = 800  # longer side of the frame documents are looked for in
 _MAX_PX_PER_MM = 600 / 25.4  # finer than any check asks for; keeps a 1200 dpi scan within memory
 _REGISTER_PX_PER_MM = 5.0
+_PLAIN_CLUTTER = 0.03  # above this share of edges and odd pixels a background is not a plain lid or table
 _MIN_BELIEVABLE_DPI = 120.0  # 72 and 96 are what software writes that does not know
 _ID_SIZES: tuple[DocumentFormat, ...] = ("TD1", "TD2", "TD3")
 
@@ -131,7 +132,7 @@ def _frame_outline(width: int, height: int, dpi: float | None) -> Outline:
 
 
 def _scaled(areas: list[Area], scale: float) -> list[Area]:
-    return [Area(area.corners / scale, area.fill, area.share) for area in areas]
+    return [replace(area, corners=area.corners / scale) for area in areas]
 
 
 class _Finder:
@@ -174,7 +175,15 @@ class _Finder:
         if covered > 0.7 * self.image.shape[0] * self.image.shape[1]:
             return []
         result: list[Outline] = []
+        height, width = self.image.shape[:2]
+        frame_fits = (
+            _size_of_quad(Quad.from_array(_frame_outline(width, height, None).corners), known_dpi)[0] is not None
+        )
         for area in self.areas():
+            # On a busy background an area is a photo or a block of text as often as a document: where the frame
+            # itself may be the document nothing inside it counts, elsewhere only what is large.
+            if area.clutter > _PLAIN_CLUTTER and (frame_fits or area.share < 0.15):
+                continue
             if any(_overlap(area.corners, one.corners) > 0.1 for one in [*found, *result]):
                 continue
             corners = _landscape(area.corners)
