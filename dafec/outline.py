@@ -63,10 +63,13 @@ _PITCH_MM = 2.54
 _SIDE_BEARING_MM = 0.9  # of one pitch is not ink: the last character ends that much before its cell
 _STRIP_PX_PER_MM = 2.5
 _ALONG = 96  # samples along a side
+_SEGMENTS = 8  # parts of a side that must all show the step
 _SLOPES = np.linspace(-0.22, 0.22, 29)
 _STEP_LEVELS = 10.0  # grey levels a strip pixel that count as a full step; sensor noise stays below 3
 _MIN_SUPPORT = 0.28  # mean signed step along a side, 0..1, below which nothing is called an edge
 _FRAME_TOLERANCE_MM = 2.5  # the frame's border counts as the side where the side is expected this near
+#: How a page in a hand leans away from the camera: height left, width of the far edge. Tried where the flat page fails.
+_TILTS = ((0.72, 0.88), (0.87, 0.94))
 
 Side = Literal["left", "right", "top", "bottom"]
 _SIDES: tuple[Side, ...] = ("left", "right", "top", "bottom")
@@ -213,7 +216,11 @@ def _sheared_support(steps: NDArray[np.float32], length: float, px_per_mm: float
     shift = np.rint(np.outer(_SLOPES, positions) * length * px_per_mm).astype(np.intp)
     index = np.clip(np.arange(rows)[None, :, None] + shift[:, None, :], 0, rows - 1)
     gathered = steps[index, np.arange(along)[None, None, :]]
-    return np.asarray(np.abs(gathered.mean(axis=2)).max(axis=2), dtype=np.float32)
+    parts = gathered.reshape(*gathered.shape[:2], _SEGMENTS, along // _SEGMENTS, -1).mean(axis=3)
+    whole = parts.mean(axis=2)
+    # The head of a text line is a one-signed edge as well, but not on the whole length; a finger may hide a quarter.
+    least = np.sort(parts * np.sign(whole)[:, :, None, :], axis=2)[:, :, _SEGMENTS // 4]
+    return np.asarray((0.5 * np.abs(whole) + 0.5 * least).max(axis=2), dtype=np.float32)
 
 
 def _penalty(offset: float, sigma: float) -> float:
@@ -282,8 +289,8 @@ def _choose_pair(first: list[_Line], second: list[_Line], size: float, anchor_mm
     for a in first:
         for b in second:
             apart = a.offset + b.offset + (a.slope + b.slope) * anchor_mm
-            stretch = apart / (0.03 * size)  # nominal sizes are kept to 1 %; perspective needs more
-            joint = a.score + b.score - min(0.05 * stretch**2, 0.4) - 0.5 * abs(a.slope + b.slope)
+            stretch = apart / (0.022 * size)  # nominal sizes are kept to 1 %; perspective needs more
+            joint = a.score + b.score - min(0.06 * stretch**2, 0.4) - 0.5 * abs(a.slope + b.slope)
             if best is None or joint > best[0]:
                 best = (joint, a, b)
     assert best is not None  # both lists hold at least the expected line
@@ -426,6 +433,23 @@ def _rescaled(lines: dict[Side, _Line], size_mm: tuple[float, float]) -> FloatAr
     return np.array([[scale, 0, -left.offset], [0, scale, down], [0, 0, 1]], dtype=np.float64)
 
 
+def _tilted(size_mm: tuple[float, float], fmt: DocumentFormat, height: float, narrowing: float) -> FloatArray:
+    """Untilted page millimetres from those of a page leaning away, its zone kept in place.
+
+    Args:
+        size_mm: of the page.
+        fmt: of the zone.
+        height: what is left of the page's height, 0..1.
+        narrowing: width of the top edge by that at the zone.
+    """
+    w = size_mm[0]
+    zone_y = float(expected_zone_mm(fmt)[:, 1].mean())
+    corners = _page_corners(size_mm)
+    widths = 1 + (narrowing - 1) * (zone_y - corners[:, 1]) / zone_y
+    leaning = np.column_stack([w / 2 + (corners[:, 0] - w / 2) * widths, zone_y + (corners[:, 1] - zone_y) * height])
+    return quad_to_quad(corners, leaning)
+
+
 def outline_from_zone(
     image: NDArray[np.uint8],
     small: NDArray[np.uint8],
@@ -459,10 +483,14 @@ def outline_from_zone(
             if found.source == "edges" and not _contradicts_zone(found, zone_px, fmt):
                 return found
     lines, found = _search(image, small, small_scale, similarity, size_mm, _FROM_ZONE)
-    rescaled = _rescaled(lines, size_mm)
-    if rescaled is not None:
-        _, again = _search(image, small, small_scale, similarity @ rescaled, size_mm, _FROM_QUAD)
-        found = again if again.support > found.support else found
+    guesses = [(_rescaled(lines, size_mm), _FROM_QUAD)]
+    if sum(line.support > 0.5 for line in lines.values()) < 3 and all(line.kind != "frame" for line in lines.values()):
+        guesses += [(_tilted(size_mm, fmt, *tilt), _FROM_ZONE) for tilt in _TILTS]
+    for guess_mm, expect in guesses:
+        if guess_mm is not None:
+            _, again = _search(image, small, small_scale, similarity @ guess_mm, size_mm, expect)
+            if again.support > found.support + 0.02 and not _contradicts_zone(again, zone_px, fmt):
+                found = again
     if found.source == "mrz" or _contradicts_zone(found, zone_px, fmt):
         return Outline(map_points(similarity, _page_corners(size_mm)), "mrz", size_mm, 0.0)
     return found
