@@ -160,6 +160,13 @@ class RemarkInfo(_Model):
 
     code: str = Field(description="Stable name.")
     field: str = Field(description="The field of Doc 9303 it is about.")
+    level: Literal["information", "note", "fault"] = Field(
+        description="What it weighs: said, accepted with a look, against the standard."
+    )
+    message: str = Field(description="What it says, in the language of the report's maker.")
+    detail: str | None = Field(
+        default=None, description="The printed and expected character, the length found, and the like."
+    )
     line: int | None = Field(default=None, description="0-based line.")
     start: int | None = Field(default=None, description="0-based first position.")
     end: int | None = Field(default=None, description="Position after the last.")

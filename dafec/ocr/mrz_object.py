@@ -12,25 +12,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from dafec.ocr.parse import MrzParse, Remark
+from dafec.messages import Language
+from dafec.ocr.parse import MrzParse, parse_to_dict
 from dafec.ocr.types import LineRead, MrzRead
 
-__all__ = ["alternatives", "mrz_object", "parse_object"]
+__all__ = ["alternatives", "mrz_object"]
 
 #: A second reading is worth listing when it has at least this probability. Below it, the list of a clean zone of 88
 #: characters would drown the one character that matters.
 _LISTED_ALTERNATIVE = 0.01
 
 
-def _remark(remark: Remark) -> dict[str, Any]:
+def _not_found() -> dict[str, Any]:
     return {
-        "code": remark.code,
-        "field": remark.field,
-        "line": remark.line,
-        "start": remark.start,
-        "end": remark.end,
-        "source": remark.source,
+        "status": "not_found",
+        "format": None,
+        "lines": [],
+        **_not_parsed(),
+        "confidence": 0.0,
+        "alternatives": [],
+        "corners_px": None,
     }
+
+
+def _not_parsed() -> dict[str, Any]:
+    return {"outcome": None, "fields": {}, "check_digits": [], "notes": [], "faults": []}
 
 
 def _line_alternatives(number: int, line: LineRead) -> list[dict[str, Any]]:
@@ -63,57 +69,32 @@ def alternatives(read: MrzRead) -> list[dict[str, Any]]:
     return [entry for number, line in enumerate(read.lines) for entry in _line_alternatives(number, line)]
 
 
-def parse_object(parse: MrzParse | None) -> dict[str, Any]:
-    """What the parser says, as plain data.
-
-    Args:
-        parse: the lines taken apart; None where there was nothing to parse.
-
-    Returns:
-        ``outcome`` (``valid``, ``valid_note``, ``invalid``, or None), ``fields``, ``check_digits``, ``notes`` and
-        ``faults``; empty where ``parse`` is None.
-    """
-    if parse is None:
-        return {"outcome": None, "fields": {}, "check_digits": [], "notes": [], "faults": []}
-    return {
-        "outcome": parse.outcome,
-        "fields": dict(parse.fields),
-        "check_digits": [
-            {
-                "field": digit.field,
-                "printed": digit.printed,
-                "expected": digit.expected,
-                "ok": digit.ok,
-                "line": digit.line,
-                "position": digit.position,
-            }
-            for digit in parse.check_digits
-        ],
-        "notes": [_remark(note) for note in parse.notes],
-        "faults": [_remark(fault) for fault in parse.faults],
-    }
-
-
-def mrz_object(read: MrzRead | None, parse: MrzParse | None) -> dict[str, Any]:
+def mrz_object(read: MrzRead | None, parse: MrzParse | None, language: Language = "en") -> dict[str, Any]:
     """The report's ``mrz`` object for one zone.
 
     Args:
         read: the zone as read, or None where the image shows none.
         parse: its lines taken apart, or None where they could not be.
+        language: of the messages of notes and faults.
 
     Returns:
         A dict with the keys ``status``, ``format``, ``lines``, ``outcome``, ``fields``, ``check_digits``,
         ``confidence``, ``alternatives``, ``corners_px``, ``notes`` and ``faults``. Without a zone ``status`` is
         ``not_found``, the lists are empty, ``confidence`` is 0 and ``corners_px`` is None.
     """
-    found = read is not None and read.status != "not_found"
-    fmt = (parse.format if parse is not None else None) or (read.format if read is not None else None)
+    if read is None or read.status == "not_found":
+        return _not_found()
+    parsed = _not_parsed() if parse is None else parse_to_dict(parse, language)
     return {
-        "status": read.status if read is not None else "not_found",
-        "format": fmt if found else None,
-        "lines": list(read.texts) if read is not None and found else [],
-        **parse_object(parse if found else None),
-        "confidence": round(read.confidence, 6) if read is not None and found else 0.0,
-        "alternatives": alternatives(read) if read is not None and found else [],
-        "corners_px": read.corners_px.as_list() if read is not None and found else None,
+        "status": read.status,
+        "format": parsed.get("format") or read.format,
+        "lines": list(read.texts),
+        "outcome": parsed["outcome"],
+        "fields": parsed["fields"],
+        "check_digits": parsed["check_digits"],
+        "notes": parsed["notes"],
+        "faults": parsed["faults"],
+        "confidence": round(read.confidence, 6),
+        "alternatives": alternatives(read),
+        "corners_px": read.corners_px.as_list(),
     }

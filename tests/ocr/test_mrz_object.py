@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 from dafec.geometry import Quad
-from dafec.ocr.mrz_object import mrz_object, parse_object
+from dafec.ocr.mrz_object import mrz_object
 from dafec.ocr.parse import CheckDigit, MrzParse, Remark
 from dafec.ocr.types import CharRead, LineRead, MrzRead
 
@@ -63,9 +63,10 @@ def test_no_zone_gives_an_empty_object_of_the_same_shape() -> None:
         assert shown["fields"] == {}
 
 
-def test_a_parse_alone_has_its_own_object() -> None:
-    assert parse_object(PARSE)["outcome"] == "invalid"
-    assert parse_object(None) == {"outcome": None, "fields": {}, "check_digits": [], "notes": [], "faults": []}
+def test_a_zone_that_could_not_be_parsed_keeps_its_lines() -> None:
+    shown = mrz_object(READ, None)
+    assert shown.keys() == mrz_object(READ, PARSE).keys()
+    assert (shown["lines"], shown["outcome"], shown["fields"]) == (["P<UTO", "L898"], None, {})
 
 
 def test_building_it_needs_no_heavy_import() -> None:
