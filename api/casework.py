@@ -1,0 +1,249 @@
+"""What the service does, without HTTP: screen an upload, keep it, find it again, show its pictures.
+
+A screening is durable before ``screen`` returns. The same ``Idempotency-Key`` with the same images gives the same
+screening, also when both requests arrive at once; with other images it is a conflict. A caller that goes away, or whose
+time is over, does not stop its screening: a second try with the same key finds the result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from api.engine import BoundedPool, Screener
+from api.errors import ServiceError
+from api.pictures import check_crop, display_picture
+from api.store import NewScreening, ScreeningPage, ScreeningRecord, Store, StoredImage
+from api.uploads import Upload
+from dafec.capture import Capture, Frame, Light
+from dafec.errors import DafecError
+from dafec.report import Report, parse_report
+
+__all__ = ["Casework", "Outcome", "Picture"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A screening, and whether this call made it."""
+
+    id: str
+    report: str  # JSON as stored
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Bytes of an image and what they are."""
+
+    data: bytes
+    media_type: str
+
+
+class Casework:
+    """The service's work on one store with one screener.
+
+    Args:
+        store: where screenings are kept.
+        screener: the core.
+        pool: for screenings.
+        pictures: pool for cutting pictures and reading the store.
+        timeout_s: longest wait for a screening.
+        min_free_bytes: free disk space below which no screening is taken.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        screener: Screener,
+        pool: BoundedPool,
+        pictures: BoundedPool,
+        *,
+        timeout_s: float,
+        min_free_bytes: int,
+    ) -> None:
+        self.store = store
+        self._screener = screener
+        self.pool = pool
+        self._pictures = pictures
+        self._timeout_s = timeout_s
+        self._min_free_bytes = min_free_bytes
+        self._running: dict[bytes, tuple[str, asyncio.Task[Outcome]]] = {}
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+
+    async def screen(self, upload: Upload, key: str | None, release: Callable[[], object]) -> Outcome:
+        """Screens an upload and keeps the result.
+
+        Args:
+            upload: the images.
+            key: the caller's Idempotency-Key.
+            release: called once when the images are no longer needed.
+
+        Returns:
+            The screening; ``created`` is False where the key was used before.
+
+        Raises:
+            ServiceError: ``screening.key_reused``, ``service.overloaded``, ``service.timeout``, ``storage.*``.
+            DafecError: what the core says about the images.
+        """
+        digest = upload.digest()
+        key_digest = hashlib.sha256(key.encode()).digest() if key is not None else None
+        running = self._running.get(key_digest) if key_digest is not None else None
+        if running is not None:
+            release()
+            if running[0] != digest:
+                raise ServiceError("screening.key_reused", status=409)
+            joined = await self._wait(running[1])
+            return Outcome(joined.id, joined.report, created=False)
+        task = asyncio.create_task(self._screen(upload, digest, key_digest))
+        self._tasks.add(task)
+        if key_digest is not None:
+            self._running[key_digest] = (digest, task)
+        task.add_done_callback(lambda done: self._finished(done, key_digest, release))
+        return await self._wait(task)
+
+    async def _wait(self, task: asyncio.Task[Outcome]) -> Outcome:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await asyncio.shield(task)
+        except TimeoutError as error:
+            raise ServiceError("service.timeout", status=503, retry_after_s=5, limit_s=self._timeout_s) from error
+
+    def _finished(self, task: asyncio.Task[Outcome], key_digest: bytes | None, release: Callable[[], object]) -> None:
+        release()
+        self._tasks.discard(task)
+        if key_digest is not None:
+            self._running.pop(key_digest, None)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, DafecError):
+            # The waiting request reports it too, but it may be gone; the text of an exception may be personal.
+            _log.error("screening_failed", error=type(error).__name__)
+
+    async def _screen(self, upload: Upload, digest: str, key_digest: bytes | None) -> Outcome:
+        if key_digest is not None:
+            known = await self._pictures.run(self.store.get_by_key, key_digest)
+            if known is not None:
+                return _replay(known, digest)
+        return await self.pool.run(self._screen_and_keep, upload, digest, key_digest)
+
+    def _screen_and_keep(self, upload: Upload, digest: str, key_digest: bytes | None) -> Outcome:
+        if self.store.free_bytes() < self._min_free_bytes:
+            raise ServiceError("storage.full", status=507)
+        capture = self._screener.decode(upload.images, upload.label)
+        report = self._screener.screen(capture)
+        report = report.model_copy(update={"id": secrets.token_urlsafe(18)})
+        new = NewScreening(
+            id=report.id,
+            created=report.created.astimezone(UTC),
+            level=report.verdict.level,
+            made=report.verdict.made,
+            not_possible=report.verdict.not_possible,
+            report=report.to_json(),
+            images_digest=digest,
+            key_digest=key_digest,
+            images=_images(upload, capture),
+        )
+        if self.store.add(new) or key_digest is None:
+            return Outcome(new.id, new.report, created=True)
+        winner = self.store.get_by_key(key_digest)
+        if winner is None:
+            raise ServiceError("storage.failed", status=500)
+        return _replay(winner, digest)
+
+    async def get(self, screening_id: str) -> ScreeningRecord:
+        """The screening of that id. Raises ServiceError ``screening.not_found``."""
+        record = await self._read(self.store.get, screening_id)
+        if record is None:
+            raise ServiceError("screening.not_found", status=404)
+        return record
+
+    async def newest(self, limit: int, after: str | None) -> ScreeningPage:
+        """Screenings, newest first. Raises ServiceError ``screening.cursor_unknown``."""
+        page = await self._read(self.store.newest, limit, after)
+        if page is None:
+            raise ServiceError("screening.cursor_unknown", status=404)
+        return page
+
+    async def original(self, screening_id: str, page: int, light: Light) -> Picture:
+        """An image as it was handed in. Raises ServiceError ``screening.not_found``, ``screening.no_image``."""
+        record = await self.get(screening_id)
+        image = next((i for i in record.images if i.page == page and i.light == light), None)
+        if image is None:
+            raise ServiceError("screening.no_image", status=404)
+        return Picture(await self._read(self.store.blobs.read, image.sha256), image.media_type)
+
+    async def display(self, screening_id: str, page: int, light: Light) -> Picture:
+        """An image as PNG for the screen: the document cut out and turned upright where its outline is known."""
+        report = parse_report((await self.get(screening_id)).report)
+        original = await self.original(screening_id, page, light)
+        return Picture(await self._read(self._display, original.data, page, light, report), "image/png")
+
+    def _display(self, data: bytes, page: int, light: Light, report: Report) -> bytes:
+        frame = self._frame(data, page, light)
+        primary_px = _primary_px(report) if page == report.document.page else None
+        return display_picture(frame, report.document, primary_px)
+
+    def _frame(self, data: bytes, page: int, light: Light) -> Frame:
+        pages = self._screener.decode({light: data}, "stored").pages
+        frame = pages[page].frame(light) if page < len(pages) else None
+        if frame is None:
+            raise ServiceError("screening.no_image", status=404)
+        return frame
+
+    async def crop(self, screening_id: str, check_id: str) -> Picture:
+        """The region a check is about, as PNG. Raises ServiceError ``screening.no_region``."""
+        report = parse_report((await self.get(screening_id)).report)
+        check = next((c for c in report.checks if c.id == check_id), None)
+        if check is None or check.region_mm is None or report.document.outline_px is None:
+            raise ServiceError("screening.no_region", status=404)
+        frames = report.capture.pages[report.document.page].frames
+        light = _light_of(check_id, tuple(f.light for f in frames))
+        original = await self.original(screening_id, report.document.page, light)
+        return Picture(await self._read(self._crop, original.data, light, report, check.region_mm), "image/png")
+
+    def _crop(self, data: bytes, light: Light, report: Report, region_mm: tuple[float, float, float, float]) -> bytes:
+        frame = self._frame(data, report.document.page, light)
+        return check_crop(frame, report.document, _primary_px(report), region_mm)
+
+    async def _read(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._pictures.run(function, *args, **kwargs)
+
+    async def drain(self) -> None:
+        """Waits for every screening that was begun; their errors belong to their callers."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _replay(record: ScreeningRecord, digest: str) -> Outcome:
+    if record.images_digest != digest:
+        raise ServiceError("screening.key_reused", status=409)
+    return Outcome(record.id, record.report, created=False)
+
+
+def _images(upload: Upload, capture: Capture) -> tuple[StoredImage, ...]:
+    """Every frame with the bytes it came from; a file of several pages stands under each of them."""
+    return tuple(
+        StoredImage(number, light, frame.media_type, upload.images[light])
+        for number, page in enumerate(capture.pages)
+        for light, frame in page.frames.items()
+    )
+
+
+def _primary_px(report: Report) -> tuple[int, int]:
+    """Width and height of the frame the document's outline is given in: the first, as lights are ordered."""
+    first = report.capture.pages[report.document.page].frames[0]
+    return first.width_px, first.height_px
+
+
+def _light_of(check_id: str, available: tuple[Light, ...]) -> Light:
+    """The light to show a check in: the one of its name, else visible, else what there is."""
+    wanted: Light = {"IR": "ir", "UV": "uv"}.get(check_id.split("-")[0], "visible")  # type: ignore[assignment]
+    return wanted if wanted in available else available[0]

@@ -1,0 +1,51 @@
+"""Subcommands the service adds to ``dafec``, found by entry point; light to import, as every command loads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen at [127.0.0.1]. Another than this computer needs --allow-network."),
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port [8000]; 0 takes a free one.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the database and the images [data]; made where it is missing.", file_okay=False),
+    ] = None,
+    allow_network: Annotated[  # noqa: FBT002 - Typer makes the flag of it
+        bool,
+        typer.Option(
+            "--allow-network", help="Let other computers in. There is no login yet: whoever reaches it can read."
+        ),
+    ] = False,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further name this service may be called by; may be given more than once."),
+    ] = None,
+) -> None:
+    """Serve screenings over HTTP and the desk's page, until Ctrl-C.
+
+    Everything stays on this computer: the page at / takes the images of a document and shows the verdict, and
+    /api/v1/screenings does the same for programs (description at /api/v1/openapi.json). Ctrl-C finishes what was
+    begun. Further settings are environment variables that begin with DAFEC_SERVICE_.
+    """
+    from api.serve import run_service
+    from api.settings import load_settings
+
+    run_service(
+        load_settings(
+            host=host,
+            port=port,
+            data=data,
+            allow_network=allow_network or None,
+            allowed_hosts=tuple(allowed_host) if allowed_host else None,
+        )
+    )

@@ -1,0 +1,50 @@
+"""The core behind the service's ``Screener``: the models loaded once, screenings made with them.
+
+The core's screening is imported when it is loaded, not before: the app can be described (OpenAPI) and tested without
+the models and their runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from api.engine import Screener
+from api.settings import Settings
+from dafec.capture import Capture, Light, capture_from_parts
+from dafec.report import Report
+
+__all__ = ["load_screener"]
+
+
+class CoreScreener:
+    """The core as the service sees it.
+
+    Args:
+        screen: ``dafec.screening.screen_capture`` with its context filled in.
+    """
+
+    def __init__(self, screen: Callable[[Capture], Report]) -> None:
+        self._screen = screen
+
+    def decode(self, images: Mapping[Light, bytes], name: str) -> Capture:
+        """The capture of untrusted bytes."""
+        return capture_from_parts({str(light): data for light, data in images.items()}, name=name)
+
+    def screen(self, capture: Capture) -> Report:
+        """The report of a capture."""
+        return self._screen(capture)
+
+
+def load_screener(settings: Settings) -> Screener:
+    """Loads the models.
+
+    Args:
+        settings: ``threads`` is what the runtime may use within one model.
+
+    Raises:
+        InstallationError: a model or a file of the core is missing, altered or unreadable.
+    """
+    from dafec.screening import ScreeningContext, screen_capture
+
+    context = ScreeningContext.load(settings)
+    return CoreScreener(lambda capture: screen_capture(capture, context))

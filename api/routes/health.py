@@ -1,0 +1,61 @@
+"""``/healthz``: the process answers. ``/readyz``: a screening that arrives now would be made and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.errors import ServiceError, error_response, error_responses, request_language
+from api.health import check_readiness
+from api.state import StateOf
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["health"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    model_config = ConfigDict(extra="forbid")
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    """Everything a screening needs works."""
+
+    model_config = ConfigDict(extra="forbid")
+    status: Literal["ready"]
+    models: bool = Field(description="Loaded and warmed up.")
+    database: bool = Field(description="A write to the database and to the folder of images succeeded.")
+    disk_space: bool = Field(description="More is free than the settings ask for.")
+    queue: bool = Field(description="A screening would be taken now.")
+
+
+@router.get("/healthz", responses=error_responses(), summary="Whether the process answers")
+async def get_health() -> Alive:
+    """Says that the process answers, and nothing about what it can do."""
+    return Alive(status="alive")
+
+
+@router.get("/readyz", response_model=Ready, responses=error_responses(), summary="Whether a screening would be made")
+async def get_readiness(request: Request, state: StateOf) -> Response:
+    """Writes to the database and to the folder of images, and looks at models, disk space and queue."""
+    found = await asyncio.to_thread(check_readiness, state.casework, state.settings.min_free_bytes)
+    if found.ready:
+        ready = Ready(status="ready", models=True, database=True, disk_space=True, queue=True)
+        return Response(ready.model_dump_json(), media_type="application/json")
+    error = ServiceError(
+        "service.not_ready",
+        status=503,
+        retry_after_s=5,
+        models=found.models,
+        database=found.database,
+        disk_space=found.disk_space,
+        queue=found.queue,
+    )
+    return error_response(error, request_language(request))

@@ -1,0 +1,243 @@
+"""``/api/v1/screenings``: screen a document, find a screening again, see its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.requests import ClientDisconnect
+
+from api.casework import Picture
+from api.errors import ServiceError, error_responses
+from api.state import CaseworkOf, ServiceState, StateOf
+from api.store import ScreeningRecord
+from api.uploads import Hold, Upload, UploadLimits, read_upload
+from dafec.capture import LIGHTS, Light
+from dafec.report import Report, report_schema
+from dafec.verdict import Level
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v1", tags=["screenings"])
+
+ScreeningId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{16,64}$", description="Id of a screening.")]
+CheckId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{2,64}$", description="Id of a check in the report.")]
+PageIndex = Annotated[int, Path(ge=0, le=99, description="0-based, as in the report's capture.pages.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[0-9A-Za-z_.:-]{1,128}$",
+        description="Any text of the caller, new for every document. Repeated with the same images it gives the same "
+        "screening instead of a second one.",
+    ),
+]
+#: More of a refused body is not read before the answer is given; an ordinary client has sent it by then.
+_DRAIN_BYTES = 64 * 1024 * 1024
+
+_PNG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": False,
+                    "properties": {
+                        light: {
+                            "type": "string",
+                            "format": "binary",
+                            "minLength": 1,
+                            "description": f"The document in {description}.",
+                        }
+                        for light, description in zip(
+                            LIGHTS, ("visible light", "infrared (B900)", "ultraviolet (365 nm)"), strict=True
+                        )
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class ScreeningSummary(BaseModel):
+    """One screening in a list; nothing of the holder is in it."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str = Field(description="Random; tells nothing about the holder.")
+    created: AwareDatetime = Field(description="UTC.")
+    level: Level = Field(description="The verdict's level.")
+    made: int = Field(description="Checks that came to a result.")
+    not_possible: int = Field(description="Checks that did not.")
+    lights: list[Light] = Field(description="The lights that were handed in.")
+
+
+class ScreeningList(BaseModel):
+    """Some screenings, newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[ScreeningSummary]
+    next: str | None = Field(description="Hand it in as ``after`` to get the following ones; null at the end.")
+
+
+@router.post(
+    "/screenings",
+    status_code=201,
+    response_model=Report,
+    summary="Screen a document",
+    openapi_extra=_UPLOAD_BODY,
+    responses={
+        **error_responses(408, 409, 413, 415, 422, 507),
+        200: {"model": Report, "description": "The same key and the same images were screened before."},
+        201: {
+            "model": Report,
+            "description": "Screened and kept.",
+            "headers": {"Location": {"schema": {"type": "string"}, "description": "Address of the screening."}},
+        },
+    },
+)
+async def post_screening(
+    request: Request, state: StateOf, casework: CaseworkOf, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Takes the images of one document, one part per light, and answers with the report once it is on the disk."""
+    if casework.pool.full:
+        raise ServiceError("service.overloaded", status=503, retry_after_s=2)
+    upload, hold = await _receive(request, state)
+    outcome = await casework.screen(upload, idempotency_key, lambda: hold.__exit__(None, None, None))
+    return Response(
+        outcome.report,
+        201 if outcome.created else 200,
+        {"Location": f"/api/v1/screenings/{outcome.id}"},
+        media_type="application/json",
+    )
+
+
+async def _receive(request: Request, state: ServiceState) -> tuple[Upload, Hold]:
+    settings = state.settings
+    limits = UploadLimits(settings.max_image_bytes, settings.max_request_bytes, settings.upload_timeout_s)
+    stream = request.stream()
+    try:
+        return await read_upload(stream, request.headers, limits, state.budget)
+    except ServiceError:
+        await _drain(stream)
+        raise
+
+
+async def _drain(stream: AsyncIterator[bytes]) -> None:
+    """Reads on for a while: a client that is still sending would see a broken connection instead of the answer."""
+    rest = 0
+    try:
+        async for chunk in stream:
+            rest += len(chunk)
+            if rest > _DRAIN_BYTES:
+                return
+    except (ClientDisconnect, RuntimeError):  # gone, or the stream was used up
+        return
+
+
+@router.get("/screenings", response_model=ScreeningList, responses=error_responses(404, 422), summary="List screenings")
+async def list_screenings(
+    casework: CaseworkOf,
+    limit: Annotated[int, Query(ge=1, le=200, description="At most so many.")] = 50,
+    after: Annotated[
+        str | None, Query(pattern=r"^[0-9A-Za-z_-]{16,64}$", description="``next`` of the page before.")
+    ] = None,
+) -> ScreeningList:
+    """Lists screenings, newest first; nothing of their holders."""
+    page = await casework.newest(limit, after)
+    return ScreeningList(items=[_summary(record) for record in page.items], next=page.next)
+
+
+@router.get(
+    "/screenings/{screening_id}",
+    response_model=Report,
+    responses=error_responses(404, 422),
+    summary="A screening's report",
+)
+async def get_screening(screening_id: ScreeningId, casework: CaseworkOf) -> Response:
+    """Gives the report exactly as it was acknowledged."""
+    return Response((await casework.get(screening_id)).report, media_type="application/json")
+
+
+@router.get(
+    "/screenings/{screening_id}/images/{page}/{light}",
+    response_class=Response,
+    responses={**error_responses(404, 422), **_PNG},
+    summary="An image of a screening",
+)
+async def get_image(
+    screening_id: ScreeningId,
+    page: PageIndex,
+    light: Light,
+    casework: CaseworkOf,
+    form: Annotated[
+        Literal["display", "original"],
+        Query(description="display: PNG for a screen, the document cut out; original: the bytes as handed in."),
+    ] = "display",
+) -> Response:
+    """Gives an image for the screen, or the original bytes as a download."""
+    if form == "display":
+        return _image(await casework.display(screening_id, page, light), f"{light}.png")
+    picture = await casework.original(screening_id, page, light)
+    return _image(picture, f"{light}{_SUFFIXES.get(picture.media_type, '.bin')}", download=True)
+
+
+@router.get(
+    "/screenings/{screening_id}/checks/{check_id}/image",
+    response_class=Response,
+    responses={**error_responses(404, 422), **_PNG},
+    summary="The region a check is about",
+)
+async def get_crop(screening_id: ScreeningId, check_id: CheckId, casework: CaseworkOf) -> Response:
+    """Gives the region of a check, cut from the original, in the check's light."""
+    return _image(await casework.crop(screening_id, check_id), "region.png")
+
+
+@router.get("/report-schema", responses=error_responses(), summary="JSON schema of a report")
+async def get_report_schema() -> dict[str, Any]:
+    """Gives the JSON schema every report of this version follows."""
+    return report_schema()
+
+
+_SUFFIXES = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/tiff": ".tif",
+    "image/bmp": ".bmp",
+    "image/jp2": ".jp2",
+    "image/webp": ".webp",
+    "application/pdf": ".pdf",
+}
+
+
+def _image(picture: Picture, name: str, *, download: bool = False) -> Response:
+    known = picture.media_type in _SUFFIXES
+    return Response(
+        picture.data,
+        media_type=picture.media_type if known else "application/octet-stream",
+        headers={
+            "Content-Disposition": f'{"attachment" if download else "inline"}; filename="{name}"',
+            # Untrusted bytes: nothing in them may run, wherever they are opened.
+            "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+        },
+    )
+
+
+def _summary(record: ScreeningRecord) -> ScreeningSummary:
+    created: datetime = record.created
+    return ScreeningSummary(
+        id=record.id,
+        created=created,
+        level=record.level,  # type: ignore[arg-type]
+        made=record.made,
+        not_possible=record.not_possible,
+        lights=[image.light for image in record.images],
+    )

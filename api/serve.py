@@ -1,0 +1,121 @@
+"""Running the service: the socket, the server, and an end that finishes what was begun."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.core import load_screener
+from api.engine import Screener
+from api.settings import Settings
+from dafec.errors import DafecError, InstallationError, UsageError
+
+__all__ = ["run_service"]
+
+_BACKLOG = 128
+
+
+def run_service(settings: Settings, load: Callable[[Settings], Screener] = load_screener) -> None:
+    """Serves until SIGINT or SIGTERM; then takes no more, finishes what was begun, and returns.
+
+    Args:
+        settings: validated.
+        load: gives the core, loaded.
+
+    Raises:
+        UsageError: ``serve.port_taken``, ``serve.address_refused``, ``store.in_use``.
+        InstallationError: the data folder or the core cannot be used.
+    """
+    _configure_logs()
+    os.umask(0o077)  # what the service writes is for its own user only
+    listener = _listen(settings.host, settings.port)
+    try:
+        app = create_app(settings, load)
+        server = _Server(_config(app, settings), _address(listener))
+        server.run(sockets=[listener])
+        error = app.state.startup_error
+        if error is not None:
+            assert isinstance(error, DafecError)
+            raise error
+        if not server.was_ready:
+            raise InstallationError("serve.failed")
+    finally:
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, once it does."""
+
+    def __init__(self, config: uvicorn.Config, address: str) -> None:
+        super().__init__(config)
+        self._address = address
+        self.was_ready = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts and announces the address."""
+        await super().startup(sockets)
+        self.was_ready = self.started
+        if self.started:
+            sys.stdout.write(f"DAFEC: {self._address}\n")
+            sys.stdout.flush()
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # the outer wall logs requests, without addresses of screenings
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.stop_timeout_s,
+        ws="none",
+        lifespan="on",
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a taken port is told before the models are loaded."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UsageError("serve.address_refused", host=host, port=port) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        code = "serve.port_taken" if error.errno == errno.EADDRINUSE else "serve.address_refused"
+        raise UsageError(code, host=host, port=port) from error
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _configure_logs() -> None:
+    """One JSON object a line on the error output; nothing in them is personal."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    # The server's own warnings stay; its tracebacks of a failed start would only repeat the error that is raised.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

@@ -1,0 +1,103 @@
+"""Settings of the service: name, default, help. They enter once, at the top; nothing deeper reads them by itself.
+
+Each comes from the command line, else from the environment variable ``DAFEC_SERVICE_<NAME>``, else from its default. A
+variable with that prefix that names no setting is refused: a misspelt limit must not be a limit that is not there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dafec.errors import UsageError
+
+__all__ = ["ENVIRONMENT_PREFIX", "Settings", "is_loopback", "load_settings"]
+
+ENVIRONMENT_PREFIX = "DAFEC_SERVICE_"
+_MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Everything that can be set about the service."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen at; another than this machine needs allow_network.")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    data: Path = Field(Path("data"), description="Folder of the database and the images; made where it is missing.")
+    allow_network: bool = Field(
+        default=False, description="Listen beyond this machine. There is no login yet: anyone who reaches it can read."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Names this service may be called by, besides localhost and its own address."
+    )
+    workers: int = Field(2, ge=1, le=64, description="Screenings at the same time.")
+    queue_size: int = Field(16, ge=0, le=10_000, description="Screenings that may wait; more are answered with 503.")
+    threads: int = Field(1, ge=1, le=64, description="Threads within one model.")
+    max_image_bytes: int = Field(96 * _MIB, ge=1024, description="Largest image that is taken.")
+    max_request_bytes: int = Field(
+        200 * _MIB, ge=1024, description="Largest upload that is taken, all lights together."
+    )
+    max_pending_bytes: int = Field(
+        320 * _MIB, ge=1024, description="Bytes of all uploads in memory at once; more are answered with 503."
+    )
+    upload_timeout_s: float = Field(60.0, gt=0, description="Time an upload may take.")
+    screening_timeout_s: float = Field(60.0, gt=0, description="Time an answer may take once the upload is there.")
+    stop_timeout_s: int = Field(30, ge=1, description="Time that running screenings get when the service is stopped.")
+    lock_timeout_s: float = Field(5.0, ge=0, description="Time a write waits for the database.")
+    min_free_bytes: int = Field(
+        512 * _MIB, ge=0, description="Free disk space below which the service is not ready and takes no screening."
+    )
+
+    def host_names(self) -> frozenset[str]:
+        """Host names, lower case and without port, that requests may carry."""
+        own = {"localhost", "127.0.0.1", "::1", *(name.lower() for name in self.allowed_hosts)}
+        return frozenset(own | ({self.host.lower()} if self.host not in {"0.0.0.0", "::"} else set()))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` reaches nobody beyond this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {f"{ENVIRONMENT_PREFIX}{name}".upper() for name in Settings.model_fields}
+    for name in environment:
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known:
+            raise UsageError("settings.unknown", name=name)
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings of this process.
+
+    Args:
+        **given: what the command line says; a value of None counts as not said.
+
+    Returns:
+        The validated settings.
+
+    Raises:
+        UsageError: ``settings.unknown``, ``settings.invalid``, or ``serve.network_refused`` for a host beyond this
+            machine without ``allow_network``.
+    """
+    _refuse_unknown_variables(os.environ)
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise UsageError("settings.invalid", name=name, reason=first["msg"]) from error
+    if not settings.allow_network and not is_loopback(settings.host):
+        raise UsageError("serve.network_refused", host=settings.host)
+    return settings

@@ -1,0 +1,43 @@
+"""What the running service holds, as the routes get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.casework import Casework
+from api.errors import ServiceError
+from api.settings import Settings
+from api.uploads import ByteBudget
+from api.viewer.assets import StaticFolder
+
+__all__ = ["CaseworkOf", "ServiceState", "StateOf"]
+
+
+@dataclass(slots=True)
+class ServiceState:
+    """One per app. ``casework`` is None until the models are loaded and after the service began to stop."""
+
+    settings: Settings
+    budget: ByteBudget
+    static: StaticFolder
+    casework: Casework | None = None
+
+
+def _state(request: Request) -> ServiceState:
+    state = request.app.state.service
+    assert isinstance(state, ServiceState)
+    return state
+
+
+def _casework(request: Request) -> Casework:
+    casework = _state(request).casework
+    if casework is None:
+        raise ServiceError("service.stopping", status=503, retry_after_s=5)
+    return casework
+
+
+StateOf = Annotated[ServiceState, Depends(_state)]
+CaseworkOf = Annotated[Casework, Depends(_casework)]
