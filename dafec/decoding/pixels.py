@@ -98,7 +98,7 @@ def _decode_with_opencv(data: bytes, header: Header) -> NDArray[np.generic] | No
 @cache
 def _quiet_opencv() -> None:
     """Keep OpenCV's own complaints about damaged files off standard error; what matters is raised."""
-    cv2.setLogLevel(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def _decode_with_pillow(data: bytes, header: Header, name: str) -> NDArray[np.generic]:

@@ -1,0 +1,68 @@
+"""``dafec models`` and ``dafec settings``: what this installation consists of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from dafec.commands.output import Tally, console, mark, print_json, table
+from dafec.messages import Language, text
+
+__all__ = ["models", "settings"]
+
+_BROKEN = 4
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,  # noqa: FBT002
+    lang: Annotated[Language, typer.Option(envvar="DAFEC_LANGUAGE", help="Language of messages.")] = "en",
+) -> None:
+    """List the models and check each file against the SHA-256 it was released with.
+
+    Ends with 4 if a model is missing or altered: such an installation must not screen.
+    """
+    from dafec.models.manifest import verify_models
+
+    tally = Tally()
+    rows = table(("model", "state", "sha256", "figures"), lang)
+    for found in verify_models():
+        entry = found.entry
+        if found.state != "ok":
+            tally.add(_BROKEN)
+        if as_json:
+            print_json(
+                {**asdict(entry), "state": found.state, "found_sha256": found.sha256, "size_bytes": found.size_bytes}
+            )
+            continue
+        state = mark("ok" if found.state == "ok" else "error", text(f"cli.state.{found.state}", lang))
+        figures = ", ".join(f"{name} {value}" for name, value in entry.figures.items())
+        rows.add_row(entry.name, state, entry.sha256[:16], figures)
+    if not as_json:
+        console().print(rows)
+    tally.leave()
+
+
+def settings(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,  # noqa: FBT002
+    lang: Annotated[Language, typer.Option(envvar="DAFEC_LANGUAGE", help="Language of messages.")] = "en",
+) -> None:
+    """List every setting: name, value, default and what it does.
+
+    Set one by its environment variable, for example DAFEC_PRIOR=0.01. The service has further settings; they begin
+    with DAFEC_SERVICE_ and are described by 'dafec serve --help'.
+    """
+    from dafec.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+
+    current = load_settings()
+    rows = table(("setting", "value", "default", "help"), lang)
+    for name, field in Settings.model_fields.items():
+        variable = f"{ENVIRONMENT_PREFIX}{name}".upper()
+        value = getattr(current, name)
+        if as_json:
+            print_json({"name": variable, "value": value, "default": field.default, "help": field.description})
+        else:
+            rows.add_row(variable, str(value), str(field.default), field.description or "")
+    if not as_json:
+        console().print(rows)

@@ -1,0 +1,108 @@
+"""``dafec screen``: captures to reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dafec.commands.output import Tally, console, mark, print_json, progress, say_error, table
+from dafec.errors import DafecError, InstallationError
+from dafec.messages import Language, text
+
+if TYPE_CHECKING:
+    from dafec.report import Report, TextInfo
+
+__all__ = ["screen"]
+
+#: More reasons than this nobody reads at a desk.
+_MAX_REASONS = 3
+_REFERRED = 1
+
+
+def screen(
+    captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE", help="Images, PDF files or capture folders.")],
+    library: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder of enrolled document series.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One report a line, in the order given.")] = False,  # noqa: FBT002
+    lang: Annotated[Language, typer.Option(envvar="DAFEC_LANGUAGE", help="Language of messages.")] = "en",
+) -> None:
+    """Screen documents and say what was found: no anomaly, look, refer, or not checked.
+
+    A capture folder holds pictures named visible, ir and uv, of any format, and an optional capture.toml (dpi, reader,
+    pages); a single image is taken as visible light. A bad input is reported and does not stop the rest.
+
+    Exit codes: 0 done, 1 a document was referred, 3 an input could not be used, 4 the installation is broken.
+
+    For example:
+
+        dafec screen passport.jpg
+        dafec screen captures/*/
+        dafec screen captures/*/ --json > reports.jsonl
+    """
+    from dafec.capture import load_capture
+    from dafec.screening import ScreeningContext, screen_capture
+    from dafec.settings import load_settings
+
+    settings = load_settings(language=lang)
+    context = ScreeningContext.load(settings, library)
+    limits = settings.limits()
+    tally = Tally()
+    reports: list[tuple[Path, Report]] = []
+    for path in progress(captures, lang, shown=not as_json):
+        try:
+            report = screen_capture(load_capture(path, limits=limits), context)
+        except InstallationError:
+            raise
+        except DafecError as error:
+            say_error(error, lang, file=str(path), as_json=as_json)
+            tally.add(error.exit_code)
+            continue
+        if report.verdict.level == "refer":
+            tally.add(_REFERRED)
+        if as_json:
+            print_json(report.to_json())
+        else:
+            reports.append((path, report))
+    if reports:
+        _print_reports(reports, lang)
+    tally.leave()
+
+
+def _print_reports(reports: list[tuple[Path, Report]], language: Language) -> None:
+    rows = table(("capture", "verdict", "document", "reasons", "coverage", "time"), language)
+    for path, report in reports:
+        verdict = report.verdict
+        document = " ".join(part for part in (report.document.issuer, report.document.format) if part)
+        rows.add_row(
+            path.name or str(path),
+            mark(verdict.level, text(f"cli.level.{verdict.level}", language)),
+            document or "–",
+            ", ".join(verdict.reasons[:_MAX_REASONS]) or "–",
+            f"{verdict.made}/{verdict.made + verdict.not_possible}",
+            f"{report.timings_ms.get('total', 0.0):.0f} ms",
+        )
+    console().print(rows)
+    if len(reports) == 1:
+        _print_details(reports[0][1], language)
+
+
+def _print_details(report: Report, language: Language) -> None:
+    out = console()
+    out.print(mark(report.verdict.level, _in(report.verdict.text, language)))
+    for line in report.mrz.lines:
+        out.print(f"  {line}")
+    for issue in report.capture.quality:
+        out.print(mark("look", _in(issue.text, language)))
+    rows = table(("check", "result", "finding"), language)
+    for check in report.checks:
+        result = mark(check.result, text(f"cli.result.{check.result}", language))
+        rows.add_row(check.id, result, _in(check.text, language))
+    if rows.row_count:
+        out.print(rows)
+
+
+def _in(texts: TextInfo, language: Language) -> str:
+    return texts.ar if language == "ar" else texts.en

@@ -1,0 +1,92 @@
+"""``dafec verify``: screen again and compare with a stored report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dafec.commands.output import console, mark, print_json
+from dafec.errors import InputError
+from dafec.messages import Language, text
+
+if TYPE_CHECKING:
+    from dafec.report import Report
+
+__all__ = ["differences", "verify"]
+
+#: What two runs over the same bytes may differ in.
+_INCIDENTAL = frozenset({"id", "created", "timings_ms", "text"})
+#: Processors of different makes add up floats in different orders; nothing a report says hangs on the fourth digit.
+_TOLERANCE = 1e-3
+
+
+def verify(
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="A report as 'dafec screen --json' printed it.")],
+    capture: Annotated[Path, typer.Argument(metavar="CAPTURE", help="The image or folder it was made from.")],
+    library: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder of enrolled document series.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002
+    lang: Annotated[Language, typer.Option(envvar="DAFEC_LANGUAGE", help="Language of messages.")] = "en",
+) -> None:
+    """Screen a capture again, as on the day of the report, and compare every result.
+
+    Ends with 0 if the report is reproduced, and with 3 if the capture is another one, the models or versions differ,
+    or a result differs: then the report was altered or did not come from these images.
+    """
+    from dafec.capture import load_capture, read_file
+    from dafec.report import parse_report
+    from dafec.screening import ScreeningContext, screen_capture
+    from dafec.settings import load_settings
+
+    stored = parse_report(read_file(report))
+    settings = load_settings(prior=stored.verdict.prior)
+    context = replace(ScreeningContext.load(settings, library), today=date.fromisoformat(stored.date))
+    made = screen_capture(load_capture(capture, limits=settings.limits()), context)
+    _compare(stored, made)
+    if as_json:
+        print_json({"reproduced": True, "id": stored.id, "level": stored.verdict.level})
+    else:
+        console().print(mark("ok", text("cli.reproduced", lang)))
+
+
+def differences(stored: object, made: object, place: str = "") -> Iterator[str]:
+    """Dotted places where two trees of plain JSON values differ, numbers within a thousandth."""
+    if isinstance(stored, dict) and isinstance(made, dict):
+        for name in sorted(stored.keys() | made.keys()):
+            if name not in _INCIDENTAL:
+                yield from differences(stored.get(name), made.get(name), f"{place}.{name}".lstrip("."))
+    elif isinstance(stored, list) and isinstance(made, list) and len(stored) == len(made):
+        for index, (left, right) in enumerate(zip(stored, made, strict=True)):
+            yield from differences(left, right, f"{place}.{index}")
+    elif _is_number(stored) and _is_number(made):
+        if not math.isclose(stored, made, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):  # type: ignore[arg-type]
+            yield place
+    elif stored != made:
+        yield place
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _compare(stored: Report, made: Report) -> None:
+    left, right = stored.to_dict(), made.to_dict()
+    if _digests(left) != _digests(right):
+        raise InputError("cli.other_capture")
+    software = list(differences(left.pop("software"), right.pop("software"), "software"))
+    found = list(differences(left, right))
+    if found and software:
+        raise InputError("cli.other_software", place=software[0], count=len(found))
+    if found:
+        raise InputError("cli.not_reproduced", place=found[0], count=len(found))
+
+
+def _digests(report: dict[str, Any]) -> list[list[str]]:
+    return [[frame["sha256"] for frame in page["frames"]] for page in report["capture"]["pages"]]
