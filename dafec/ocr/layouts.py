@@ -46,6 +46,7 @@ class Printed:
     layout: Layout
     lines: tuple[str | None, ...]
     today: date
+    missing_above: int = 0  # lines of the layout that were not found above the first line given
 
     def raw(self, field: str) -> str | None:
         """The characters of ``field`` as printed; None where its line cannot be used."""
@@ -165,4 +166,5 @@ def identify_format(lines: Sequence[str], today: date) -> tuple[Printed | None, 
         if line is not None and len(line) != length:
             faults.append(Remark("line_length", "zone", number, 0, len(line), level="fault", detail=str(len(line))))
     usable = tuple(line if line is not None and len(line) == length else None for line in placed)
-    return Printed(layout_of(named), usable, today), faults
+    above = next(number for number, line in enumerate(placed) if line is not None)
+    return Printed(layout_of(named), usable, today, above), faults

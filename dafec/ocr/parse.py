@@ -166,6 +166,27 @@ def _finish(lines: tuple[str, ...], printed: Printed | None, remarks: Sequence[R
     )
 
 
+def _shifted(parse: MrzParse, above: int) -> MrzParse:
+    """The parse with its places counted on the lines given, where lines above them are missing."""
+
+    def remark(one: Remark) -> Remark:
+        return one if one.line is None else replace(one, line=one.line - above)
+
+    return replace(
+        parse,
+        notes=tuple(map(remark, parse.notes)),
+        faults=tuple(map(remark, parse.faults)),
+        check_digits=tuple(
+            replace(digit, line=digit.line - above, covers=tuple((line - above, at) for line, at in digit.covers))
+            for digit in parse.check_digits
+        ),
+        spans={
+            field: tuple((line - above, start, end) for line, start, end in spans)
+            for field, spans in parse.spans.items()
+        },
+    )
+
+
 def _digits(printed: Printed, number: CheckDigit | None) -> tuple[tuple[CheckDigit, ...], list[Remark]]:
     digits, remarks = [], []
     for digit in check_digits_of(printed, number):
@@ -232,7 +253,8 @@ def parse_mrz(lines: Sequence[str], *, today: date) -> MrzParse:
         field: (span,) for field, span in printed.layout.fields.items() if printed.text(span) is not None
     }
     spans["document_number"] = number.spans
-    return _finish(given, printed, remarks, fields=fields, check_digits=digits, spans=spans)
+    parse = _finish(given, printed, remarks, fields=fields, check_digits=digits, spans=spans)
+    return _shifted(parse, printed.missing_above) if printed.missing_above else parse
 
 
 def parse_text(given: str, *, today: date) -> MrzParse:
