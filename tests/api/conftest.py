@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from service_fakes import FakeScreener
 
 from api.app import create_app
 from api.settings import Settings
-from service_fakes import FakeScreener
 
 
 @pytest.fixture

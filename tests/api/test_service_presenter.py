@@ -1,0 +1,144 @@
+"""What the page says about a report, in both languages."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from service_fakes import draw_page, make_report
+
+from api.viewer.presenter import present
+from api.viewer.words import age, plural_form, remaining_validity, state_in_words
+from dafec.capture import capture_from_parts
+from dafec.messages import Language
+from dafec.report import Report
+
+TODAY = date(2026, 11, 23)
+
+
+def report(level: str = "refer", **fields: str | None) -> Report:
+    capture = capture_from_parts({"visible": draw_page(), "uv": draw_page(60)})
+    return make_report(capture, level, fields or None)
+
+
+@pytest.mark.parametrize(
+    ("born", "years"),
+    [
+        ("1990-11-23", 36),
+        ("1990-11-24", 35),
+        ("2026-11-23", 0),
+        ("2026-11-24", None),
+        ("2000-02-29", 26),
+        ("1990-XX-XX", None),
+        ("900101", None),
+        (None, None),
+    ],
+)
+def test_age(born: str | None, years: int | None) -> None:
+    assert age(born, TODAY) == years
+
+
+@pytest.mark.parametrize(
+    ("expiry", "english", "over"),
+    [
+        ("2026-11-23", "Valid until today", False),
+        ("2026-11-24", "Valid for 1 day", False),
+        ("2026-11-22", "Expired 1 day ago", True),
+        ("2027-11-20", "Valid for 11 months", False),
+        ("2029-11-24", "Valid for 3 years", False),
+        ("2016-11-20", "Expired 10 years ago", True),
+    ],
+)
+def test_remaining_validity(expiry: str, english: str, over: bool) -> None:
+    found = remaining_validity(expiry, TODAY, "en")
+    assert found is not None
+    assert (found.text, found.over) == (english, over)
+
+
+def test_unknown_expiry_is_said_to_be_unknown() -> None:
+    assert remaining_validity("2030-0X-01", TODAY, "en") is None
+    facts = {fact.label: fact for fact in present(report(birth_date=None, expiry_date=None), "en").facts}
+    assert facts["Age"].value == facts["Validity"].value == "Not known"
+
+
+@pytest.mark.parametrize(
+    ("number", "form"),
+    [
+        (0, "zero"),
+        (1, "one"),
+        (2, "two"),
+        (3, "few"),
+        (10, "few"),
+        (11, "many"),
+        (99, "many"),
+        (100, "other"),
+        (103, "few"),
+    ],
+)
+def test_arabic_plurals(number: int, form: str) -> None:
+    assert plural_form(number, "ar") == form
+
+
+@pytest.mark.parametrize(
+    ("code", "english"), [("IRQ", "Iraq"), ("D<<", "Germany"), ("D", "Germany"), ("QQQ", "QQQ (not a known code)")]
+)
+def test_state_in_words(code: str, english: str) -> None:
+    assert state_in_words(code, "en") == english
+
+
+def test_reasons_are_at_most_three_in_the_order_of_the_verdict() -> None:
+    view = present(report(), "en")
+    assert [reason.number for reason in view.reasons] == [1, 2]
+    assert view.reasons[0].text == "Second line of the code does not add up: date of birth."
+    assert view.reasons[0].crop_url == "/api/v1/screenings/set-by-the-service/checks/MRZ-CD-BIRTH/image"
+    assert view.reasons[1].crop_url is None
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("level", ["no_anomaly", "look", "refer", "not_checked"])
+def test_no_score_and_no_forbidden_word_on_the_first_screen(level: str, language: Language) -> None:
+    view = present(report(level), language)
+    said = " ".join([view.sentence, view.advice, view.coverage, *view.notes, *(r.text for r in view.reasons)]).lower()
+    for forbidden in ("genuine", "authentic", "llr", "probability", "أصلي", "حقيقي"):
+        assert forbidden not in said
+
+
+def test_failing_digit_is_marked_where_it_is_printed_and_named_beside() -> None:
+    view = present(report(), "en")
+    faults = [piece for line in view.mrz_lines for piece in line if piece.kind == "fault"]
+    assert [piece.text for piece in faults] == ["7"]
+    assert (view.digit_faults[0].printed, view.digit_faults[0].expected) == ("7", "1")
+    assert view.digit_faults[0].text == "Check digit in line 2, date of birth"
+
+
+@given(st.sets(st.integers(0, 43)), st.sets(st.integers(0, 43)))
+def test_marking_never_changes_the_printed_line(bad: set[int], unsure: set[int]) -> None:
+    source = _REPORT.model_dump(by_alias=True)
+    digit, other = source["mrz"]["check_digits"][0], source["mrz"]["alternatives"][0]
+    source["mrz"]["check_digits"] = [{**digit, "position": p, "ok": False} for p in bad]
+    source["mrz"]["alternatives"] = [{**other, "line": 0, "position": p} for p in unsure]
+    view = present(Report.model_validate(source), "ar")
+    assert ["".join(piece.text for piece in line) for line in view.mrz_lines] == _REPORT.mrz.lines
+    assert sum(piece.kind == "fault" for piece in view.mrz_lines[1]) == len(bad)
+
+
+_REPORT = report()
+
+
+def test_light_that_was_not_captured_is_said_to_be_missing() -> None:
+    pictures = {picture.light: picture.url for picture in present(report(), "en").pictures}
+    assert pictures["ir"] is None
+    assert pictures["uv"] is not None
+
+
+def test_nationality_other_than_the_issuer_is_set_apart() -> None:
+    facts = {fact.label: fact for fact in present(report(nationality="IRQ"), "en").facts}
+    assert facts["Nationality"].alert is True
+    assert facts["Nationality"].value == "Iraq"
+
+
+def test_coverage_counts_in_words() -> None:
+    assert present(report(), "en").coverage == "2 checks made, 1 not possible"
+    assert present(report(), "ar").coverage == "أُجري فحصان، وتعذّر 1"

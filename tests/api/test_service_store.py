@@ -1,0 +1,161 @@
+"""The store by itself: versions, ownership, leftovers, uniqueness."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from api.store import NewScreening, Store, StoredImage
+from api.store.blobs import BlobFolder
+from api.store.models import SCHEMA_VERSION
+from dafec.errors import DafecError, InstallationError, UsageError
+
+
+def new(screening_id: str = "a" * 24, key: bytes | None = None, data: bytes = b"image") -> NewScreening:
+    return NewScreening(
+        id=screening_id,
+        created=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        level="look",
+        made=3,
+        not_possible=1,
+        report="{}",
+        images_digest="0" * 64,
+        key_digest=key,
+        images=(StoredImage(0, "visible", "image/png", data),),
+    )
+
+
+def test_kept_screening_survives_closing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.add(new()) is True
+    store.close()
+    store = Store(tmp_path)
+    record = store.get("a" * 24)
+    assert record is not None
+    assert record.created == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert record.images[0].sha256 == hashlib.sha256(b"image").hexdigest()
+    assert store.blobs.read(record.images[0].sha256) == b"image"
+    store.close()
+
+
+def test_database_is_flushed_at_every_commit(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store._writer.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+    store.close()
+
+
+def test_readers_cannot_write(tmp_path: Path) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    store = Store(tmp_path)
+    with store._reader.connect() as connection, pytest.raises(OperationalError, match="readonly"):
+        connection.exec_driver_sql("DELETE FROM screenings")
+    store.close()
+
+
+def test_second_owner_of_a_folder_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(UsageError) as refused:
+        Store(tmp_path)
+    assert refused.value.code == "store.in_use"
+    store.close()
+    Store(tmp_path).close()
+
+
+def test_newer_schema_is_left_as_it_is(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    path = tmp_path / "dafec.sqlite3"
+    with sqlite3.connect(path) as database:
+        database.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    database.close()
+    with pytest.raises(InstallationError) as refused:
+        Store(tmp_path)
+    assert refused.value.code == "store.newer_schema"
+    assert refused.value.details == {"found": SCHEMA_VERSION + 1, "known": SCHEMA_VERSION}
+
+
+def test_another_programs_database_is_left_as_it_is(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "dafec.sqlite3") as database:
+        database.execute("CREATE TABLE theirs (x)")
+    database.close()
+    with pytest.raises(InstallationError) as refused:
+        Store(tmp_path)
+    assert refused.value.code == "store.foreign_database"
+
+
+def test_file_that_is_no_database_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "dafec.sqlite3").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(DafecError) as refused:
+        Store(tmp_path)
+    assert refused.value.remedy("ar")
+
+
+def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InstallationError) as refused:
+        Store(tmp_path / "file")
+    assert refused.value.code == "store.not_writable"
+
+
+def test_folder_is_for_its_owner_only(tmp_path: Path) -> None:
+    Store(tmp_path / "data").close()
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_leftovers_of_a_crash_are_swept_and_kept_images_stay(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(new())
+    orphan = hashlib.sha256(b"orphan").hexdigest()
+    store.blobs.write(b"orphan", orphan)
+    (tmp_path / "blobs" / "incoming" / "half").write_bytes(b"ha")
+    store.close()
+    store = Store(tmp_path)
+    assert not store.blobs.path(orphan).exists()
+    assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
+    assert store.blobs.read(hashlib.sha256(b"image").hexdigest()) == b"image"
+    store.close()
+
+
+def test_same_key_is_kept_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.add(new("a" * 24, key=b"k" * 32)) is True
+    assert store.add(new("b" * 24, key=b"k" * 32, data=b"other")) is False
+    assert store.get("b" * 24) is None
+    assert store.count() == 1
+    assert not store.blobs.path(hashlib.sha256(b"other").hexdigest()).exists()
+    store.close()
+
+
+def test_failed_write_keeps_an_image_another_screening_has(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(new("a" * 24))
+    with pytest.raises(DafecError):
+        store.add(replace(new("a" * 24), report="{}"))  # the id is taken
+    assert store.blobs.read(hashlib.sha256(b"image").hexdigest()) == b"image"
+    store.close()
+
+
+def test_rotten_blob_is_written_anew(tmp_path: Path) -> None:
+    folder = BlobFolder(tmp_path)
+    sha256 = hashlib.sha256(b"data").hexdigest()
+    assert folder.write(b"data", sha256) is True
+    assert folder.write(b"data", sha256) is False
+    folder.path(sha256).write_bytes(b"rot")
+    with pytest.raises(InstallationError):
+        folder.read(sha256)
+    assert folder.write(b"data", sha256) is True
+    assert folder.read(sha256) == b"data"
+
+
+@pytest.mark.parametrize("name", ["", "../../x", "A" * 64, "g" * 64, "0" * 63])
+def test_blob_names_are_hashes_only(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="SHA-256"):
+        BlobFolder(tmp_path).path(name)
