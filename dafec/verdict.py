@@ -11,8 +11,9 @@ likelihood ratios the checks report, with caps where they hang together. The rul
 * **Dependent checks are one group.** A composite digit covers the characters of the single digits, one sheet of bright
   paper fails every brightness check. In a group the strongest finding counts in full, the others by a share, and the
   group is capped.
-* **Passes cannot buy off a finding.** All passes together lower by a small cap, and any counted failure is at least
-  ``look``: whoever computes his check digits and buys dull paper passes everything but the one check he cannot.
+* **Passes cannot buy off a finding.** The level stands on what raises suspicion; passes lower the ratio and the
+  probability, together by a small cap. Any counted failure is at least ``look``. Whoever computes his check digits and
+  buys dull paper passes everything but the one check he cannot.
 * **Some findings are no evidence of forgery** (an expired document): they ask for a look and weigh nothing. Others are
   only said (a specimen).
 * **``no_anomaly`` has to be earned**: nothing failed, nothing aborted, the mandatory minimum made, the series known.
@@ -63,7 +64,7 @@ class Group:
     name: str
     ids: tuple[str, ...]  # patterns, ``*`` for any text
     share: float  # of every finding after the strongest, 0..1
-    up: float  # the group raises the sum by this at most
+    up: float  # the group raises by this at most
     down: float  # and lowers it by this at most
 
 
@@ -83,8 +84,8 @@ class Decision:
     name: str
     version: int
     sha256: str  # of the data file
-    thresholds: Mapping[Mode, tuple[float, float]]  # look, refer: on the sum
-    lowering_cap: float  # everything that passed lowers the sum by this at most
+    thresholds: Mapping[Mode, tuple[float, float]]  # look, refer: on what raises
+    lowering_cap: float  # everything that passed lowers the ratio by this at most
     single: Group  # how a check outside every group is treated
     groups: tuple[Group, ...]
     look_only: tuple[str, ...]
@@ -209,14 +210,15 @@ def _group_sums(group: Group, weights: Sequence[float]) -> tuple[float, float]:
     return min(up, group.up), max(lowering, -group.down)
 
 
-def _sum(results: Sequence[CheckResult], decision: Decision) -> float:
+def _sums(results: Sequence[CheckResult], decision: Decision) -> tuple[float, float]:
+    """What raises and what lowers, each after the caps."""
     members: dict[str, tuple[Group, list[float]]] = {}
     for result in results:
         found = next((group for group in decision.groups if _matches(result.id, group.ids)), None)
         key = found.name if found is not None else f"single {result.id}"
         members.setdefault(key, (found or decision.single, []))[1].append(_weight(result, decision))
     parts = [_group_sums(group, weights) for group, weights in members.values()]
-    return sum(up for up, _ in parts) + max(sum(down for _, down in parts), -decision.lowering_cap)
+    return sum(up for up, _ in parts), max(sum(down for _, down in parts), -decision.lowering_cap)
 
 
 def _is_made(results: Sequence[CheckResult], item: Mandatory) -> bool:
@@ -271,13 +273,13 @@ def _earns_no_anomaly(results: Sequence[CheckResult], decision: Decision, policy
 
 
 def _level(
-    results: Sequence[CheckResult], llr: float, decision: Decision, policy: Policy, situation: Situation
+    results: Sequence[CheckResult], raising: float, decision: Decision, policy: Policy, situation: Situation
 ) -> Level:
     look, refer = decision.thresholds[policy.mode]
     failed = any(r.result == "failed" for r in results)
-    if failed and llr >= refer:
+    if failed and raising >= refer:
         return "refer"
-    if failed or llr >= look:
+    if failed or raising >= look:
         return "look"
     mandatory = [r for r in results if any(_matches(r.id, item.ids) for item in decision.mandatory)]
     nothing_made = not any(_is_made(results, item) for item in decision.mandatory)
@@ -315,8 +317,9 @@ def decide(
     policy, situation, decision = policy or Policy(), situation or Situation(), decision or load_decision()
     judged = [_judged(result) for result in results]
     counted = [r for r in judged if r.id not in policy.silent and not _matches(r.id, decision.informative)]
-    llr = _sum(counted, decision)
-    level = _level(counted, llr, decision, policy, situation)
+    raising, lowering = _sums(counted, decision)
+    llr = raising + lowering
+    level = _level(counted, raising, decision, policy, situation)
     made = sum(r.result in ("passed", "failed") for r in judged)
     return Verdict(
         level=level,

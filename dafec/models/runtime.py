@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec.errors import InstallationError
-from dafec.models.manifest import MODELS_FOLDER, find_model, read_model
+from dafec.models.manifest import MODELS_FOLDER, digest, find_model, read_model
 
 __all__ = [
     "PROVIDER",
@@ -29,6 +29,7 @@ __all__ = [
     "checked_output",
     "load_session",
     "loaded_models",
+    "open_session",
     "runtime_version",
 ]
 
@@ -150,6 +151,21 @@ def _open(name: str, data: bytes, options: SessionOptions) -> RawSession:
     except _runtime_errors() as error:
         raise InstallationError("models.unreadable", name=name, file=name, reason=type(error).__name__) from error
     return session
+
+
+def open_session(name: str, data: bytes, options: SessionOptions | None = None) -> Session:
+    """A session of a model that lies inside another package; its digest is what the bytes have.
+
+    Args:
+        name: for errors and the report.
+        data: the ONNX file.
+        options: one thread and the defaults where None.
+
+    Raises:
+        InstallationError: ``models.unreadable`` or ``models.runtime_missing``.
+    """
+    chosen = options or SessionOptions()
+    return Session(name, digest(data), chosen.threads, _open(name, data, chosen))
 
 
 class SessionStore:
