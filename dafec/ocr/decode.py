@@ -20,6 +20,7 @@ __all__ = ["LENGTHS", "STRIDE_PX", "LineColumns", "decode_lines"]
 STRIDE_PX = 4.0
 LENGTHS = (30, 36, 44)
 _NONE = len(ALPHABET)
+_USUAL_PITCH = 4.0  # columns between characters of OCR-B size 1: 16.5 strip pixels
 _CLIP = 7.0  # log-odds beyond which a column says no more than "certain"
 
 
@@ -120,6 +121,13 @@ def _finish(line: LineColumns, columns: FloatArray) -> DecodedLine:
     return DecodedLine((columns + 0.5) * STRIDE_PX, probabilities, presence.max(axis=1), _is_regular(columns))
 
 
+def _typical_gap(line: LineColumns, length_px: float) -> float:
+    """Distance of characters in columns, from the peaks themselves where there are enough of them."""
+    rough = _peaks(line.odds, _USUAL_PITCH)
+    gaps = np.diff(rough)
+    return float(gaps[gaps < 2 * np.median(gaps)].mean()) if len(rough) > 8 else length_px / STRIDE_PX / 40
+
+
 def decode_lines(lines: list[LineColumns], lengths_px: list[float]) -> list[DecodedLine]:
     """Characters of the lines of one zone, which all have the same number.
 
@@ -130,27 +138,21 @@ def decode_lines(lines: list[LineColumns], lengths_px: list[float]) -> list[Deco
     Returns:
         One decoded line for each, with equally many characters where a format explains them.
     """
-    peaks = []
-    for line, length in zip(lines, lengths_px, strict=True):
-        rough = _peaks(line.odds, 2.4)
-        typical = float(np.median(np.diff(rough))) if len(rough) > 4 else length / STRIDE_PX / 40
-        peaks.append(_refine(_peaks(line.odds, typical).astype(np.float64), line.odds))
+    pitches = [_typical_gap(line, length) for line, length in zip(lines, lengths_px, strict=True)]
+    pitch = float(np.median(pitches))
+    peaks = [_refine(_peaks(line.odds, pitch).astype(np.float64), line.odds) for line in lines]
     counts = [len(p) for p in peaks]
     if len(set(counts)) == 1 and counts[0] in LENGTHS and all(_is_regular(p) for p in peaks):
         return [_finish(line, p) for line, p in zip(lines, peaks, strict=True)]
     found: dict[int, list[tuple[float, FloatArray]]] = {}
     for count in LENGTHS:
         if any(0.6 * c < count < 1.6 * c for c in counts):
-            found[count] = [
-                _comb(line.odds, count, length / STRIDE_PX / count)
-                for line, length in zip(lines, lengths_px, strict=True)
-            ]
+            found[count] = [_comb(line.odds, count, pitch) for line in lines]
     own = sum(float(line.odds[p.round().astype(int)].sum()) for line, p in zip(lines, peaks, strict=True))
     best = max(found, key=lambda n: sum(score for score, _ in found[n]), default=None)
     if best is None or sum(score for score, _ in found[best]) < 0.5 * own:
         return [_finish(line, p) for line, p in zip(lines, peaks, strict=True) if len(p)]
     out = []
-    for line, p, (_, comb), length in zip(lines, peaks, found[best], lengths_px, strict=True):
-        pitch = length / STRIDE_PX / best
+    for line, p, (_, comb) in zip(lines, peaks, found[best], strict=True):
         out.append(_finish(line, p if len(p) == best and _is_regular(p) else _snap(comb, line.odds, p, pitch)))
     return out

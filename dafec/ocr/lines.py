@@ -27,7 +27,7 @@ _MAX_LINES = 3
 _MAX_ROUNDS = 3
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Ridge:
     """One line in crop pixels: y = a + b x + c x**2 between left and right."""
 

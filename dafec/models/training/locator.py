@@ -26,7 +26,7 @@ from dafec.models.training.scenes import Scene, SceneZone, make_scene
 from dafec.models.training.zones import texture_bank
 from dafec.ocr.zone_crop import CROP_HEIGHT, CROP_WIDTH, cut_zone
 
-__all__ = ["Detector", "LineFinder", "detector_target", "line_target"]
+__all__ = ["Detector", "LineFinder", "batches", "detector_target", "line_target"]
 
 SIDE = 512
 DOCUMENT_SHRINK = 0.97
@@ -202,6 +202,11 @@ class _Stream(IterableDataset):
                     torch.from_numpy(np.stack(a)) for a in (*zip(*frames, strict=True), *zip(*crops, strict=True))
                 )
                 frames, crops = [], []
+
+
+def batches(seed: int, batch: int) -> Iterator[tuple[Tensor, ...]]:
+    """Endless training batches in this process: frames, frame targets, crops, crop targets."""
+    return iter(_Stream(seed, batch))
 
 
 def _detector_loss(out: Tensor, target: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from dafec.models.training.zones import ZoneSample, make_zone, texture_bank
 from dafec.ocr.strip import CAP_PX, MARGIN_PX, LineGeometry, cut_strip
 from dafec.ocr.types import ALPHABET
 
-__all__ = ["Reader", "collate", "export", "line_geometry", "sample_strips", "targets"]
+__all__ = ["Reader", "batches", "collate", "export", "line_geometry", "sample_strips", "targets"]
 
 STRIDE = 4
 NONE = len(ALPHABET)
@@ -215,6 +215,11 @@ def collate(items: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor,
         strips[i, 0, :, : strip.shape[1]] = strip
         labels[i, : len(target)] = target
     return torch.from_numpy(strips), torch.from_numpy(labels), torch.tensor([s.shape[1] for s, _ in items])
+
+
+def batches(seed: int, batch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Endless training batches in this process: strips, targets, widths."""
+    return iter(_Stream(seed, batch, 0))
 
 
 def export(model: Reader, path: Path) -> None:

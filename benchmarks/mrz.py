@@ -1,0 +1,129 @@
+"""MRZ reading on the development images, beside other readers, in one run.
+
+    python -m benchmarks.mrz                 ours alone
+    python -m benchmarks.mrz --peers         with PassportEye (tesseract as installed) and RapidOCR
+
+Each image is read warm, in this process, file decoding included for every reader. Exact means that all lines of the surest
+zone equal the printed ones, wrong check digits included. The images lie beside the checkout and are never copied into it;
+``DAFEC_SHARED_DATA`` names another place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from benchmarks.peers import passporteye_reader, rapidocr_reader
+from dafec.capture import load_capture
+from dafec.ocr.reader import OcrContext, read_image
+
+Reader = Callable[[Path], tuple[list[str], str]]
+
+
+def shared_data() -> Path:
+    """Folder of the development data."""
+    return Path(os.environ.get("DAFEC_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+@dataclass
+class Row:
+    """What one reader made of all images."""
+
+    name: str
+    exact: int = 0
+    read_yet_wrong: int = 0
+    times_ms: list[float] = field(default_factory=list)
+    misses: list[str] = field(default_factory=list)
+
+    @property
+    def median_ms(self) -> float:
+        """Median time an image, milliseconds."""
+        return statistics.median(self.times_ms)
+
+
+def our_reader(threads: int) -> Reader:
+    """DAFEC, models loaded once."""
+    context = OcrContext.load(threads)
+
+    def read(path: Path) -> tuple[list[str], str]:
+        reads = read_image(load_capture(path).pages[0].primary.pixels, context=context)
+        return (list(reads[0].texts), reads[0].status) if reads else ([], "not_found")
+
+    return read
+
+
+def run(name: str, reader: Reader, entries: list[dict[str, Any]], folder: Path) -> Row:
+    """Reads every image once after one unmeasured reading of the first three."""
+    row = Row(name)
+    for entry in entries[:3]:
+        reader(folder / entry["file"])
+    for entry in entries:
+        start = time.perf_counter()
+        lines, status = reader(folder / entry["file"])
+        row.times_ms.append((time.perf_counter() - start) * 1000)
+        if lines == entry["mrz"]:
+            row.exact += 1
+        else:
+            row.misses.append(f"{entry['id']} ({status})")
+            row.read_yet_wrong += status == "read"
+    return row
+
+
+def page_of_400_dpi(entries: list[dict[str, Any]], folder: Path, reader: Reader, where: Path) -> float:
+    """Median time for an ID-3 page at 400 dpi (1,969 x 1,386 pixels), made by enlarging the first TD3 scan of the set."""
+    entry = next(e for e in entries if e["kind"] == "TD3" and e["id"].endswith("bdr"))
+    image = cv2.imread(str(folder / entry["file"]))
+    path = where / "page-400-dpi.png"
+    cv2.imwrite(str(path), cv2.resize(image, (1969, 1386), interpolation=cv2.INTER_CUBIC))
+    reader(path)
+    times = []
+    for _ in range(15):
+        start = time.perf_counter()
+        reader(path)
+        times.append((time.perf_counter() - start) * 1000)
+    return float(np.median(times))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--verbose", action="store_true")
+    args = parser.parse_args()
+    folder = shared_data() / "mrz_images"
+    if not folder.is_dir():
+        raise SystemExit(f"the development images are not at {folder}; set DAFEC_SHARED_DATA")
+    entries = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    rows = [run("DAFEC", our_reader(args.threads), entries, folder)]
+    if args.peers:
+        for name, make in (("PassportEye, tesseract as installed", passporteye_reader), ("RapidOCR, positional fixes", rapidocr_reader)):
+            rows.append(run(name, make(), entries, folder))
+    fastest = min((row.median_ms for row in rows[1:]), default=None)
+    print(f"{'reader':38} {'exact':>8} {'read, yet wrong':>16} {'p50 ms':>9} {'p95 ms':>9}")
+    for row in rows:
+        p95 = float(np.quantile(row.times_ms, 0.95))
+        print(f"{row.name:38} {row.exact:>5}/{len(entries)} {row.read_yet_wrong:>16} {row.median_ms:>9.1f} {p95:>9.1f}")
+    if fastest is not None:
+        print(f"time against the fastest peer: 1/{fastest / rows[0].median_ms:.0f}")
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as where:
+        print(f"ID-3 page at 400 dpi, PNG decoding included: {page_of_400_dpi(entries, folder, our_reader(args.threads), Path(where)):.1f} ms p50")
+    if args.verbose:
+        for row in rows:
+            print(row.name, "missed:", ", ".join(row.misses) or "none")
+
+
+if __name__ == "__main__":
+    main()
