@@ -1,0 +1,223 @@
+"""UV-BR: security paper is dull under ultraviolet light, office paper shines blue-white.
+
+Optical brighteners in office paper absorb 365 nm and emit round 435 nm. Doc 9303-2 asks for a UV-dull substrate; on it
+only luminescent inks, fibres and threads light up. The figure is the brightness of the paper itself, the median of the
+brightest channel with luminescent motifs masked out, as encoded, as a share of full scale; the blue excess
+B - (R + G) / 2 tells brighteners from stray light.
+
+An exposure reference is needed, because a lamp that is off makes every paper dull. The document brings its own: travel
+documents carry UV-fluorescent print (Doc 9303-2, basic feature), so a frame in which nothing luminesces shows either
+an unlit lamp or a document without that print, and dull paper in it is ``undetermined``, never ``passed``. A frame
+that repeats the visible image in neutral colours was not taken under ultraviolet light and is ``undetermined`` too.
+
+Thresholds. The one real capture there is (a German specimen passport in a page reader) has paper at 0.10 with a blue
+excess of -0.09 and motifs at 0.35 to 0.45; brightened paper is brighter than its own luminescent inks. Between
+``_DULL`` and ``_BRIGHT`` the motifs decide: dull paper stays well below them at any exposure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dafec.capture import Light
+from dafec.features.contract import CheckContext, CheckResult, Outcome
+from dafec.features.zones import crop, mrz_region, photo_region, text_region
+from dafec.geometry import BoxMm
+from dafec.page import Page
+from dafec.quality import luminance
+
+__all__ = ["UV_BRIGHTNESS_CHECKS", "UvBrightness"]
+
+_SOURCE = "Doc 9303-2 (UV-dull substrate); limits from a page reader's capture"
+_DULL = 0.20  # of full scale
+_BRIGHT = 0.60  # brighter than this no dull paper is at any exposure that leaves motifs readable
+_BRIGHT_GREY = 0.45  # the same where the frame has no colours
+_BLUE = 0.10  # blue excess of brightened paper; dull paper is at or below zero
+_MOTIF_RISE = 0.08  # above the paper, of full scale
+_MOTIF_SHARE = 5e-4  # of the page: 5 mm2 on an ID-3 page
+_DULL_TO_MOTIF = 0.5  # paper that reaches half the brightness of luminescent ink is not dull
+_UNLIT = 0.06  # 0.998 quantile of the brightest channel
+_LOOKS_VISIBLE = 0.9  # correlation with the visible image
+_NEUTRAL = 0.03  # mean difference of the channels, of full scale
+_PATCH_RISE = 0.12  # a zone this much brighter, and bluer by _PATCH_BLUE, than the page's paper is another material
+_PATCH_BLUE = 0.06
+_SCALE_PX_PER_MM = 2.0
+_INSET_MM = 2.5  # the page's rim shows edge light and the glass
+_MIN_PIXELS = 200
+_LLR = {"failed": 3.0, "patch": 3.0, "passed": -0.4}
+_CALIBRATION = "expert-2026"
+
+
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    """The paper of a region under ultraviolet light, all of full scale."""
+
+    brightness: float  # median of the brightest channel, motifs masked
+    upper: float  # its 0.9 quantile
+    blue: float  # median of B - (R + G) / 2; NaN in a grey frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    """What tells whether the lamp was on."""
+
+    brightest: float  # 0.998 quantile of the page's brightest channel
+    motif_share: float  # of the page that is clearly brighter than its paper
+    motif: float  # median brightness of that; 0 without any
+    repeats_visible: bool
+
+
+def _thin(page: Page, light: Light) -> tuple[NDArray[np.float32], float]:
+    """The page's image at two to four pixels a millimetre, and its scale."""
+    step = max(1, int(page.px_per_mm // _SCALE_PX_PER_MM))
+    return page.images[light][::step, ::step], page.px_per_mm / step
+
+
+def _peak(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return image if image.ndim == 2 else np.asarray(image.max(axis=2), dtype=np.float32)
+
+
+def _paper(pixels: NDArray[np.float32]) -> _Paper | None:
+    """The paper in some pixels, (h, w) or (h, w, 3); None where there are too few."""
+    peak = _peak(pixels).ravel()
+    if len(peak) < _MIN_PIXELS:
+        return None
+    keep = np.ones(len(peak), dtype=bool)
+    for _ in range(3):
+        middle = float(np.median(peak[keep]))
+        spread = 1.4826 * float(np.median(np.abs(peak[keep] - middle)))
+        keep = peak <= middle + max(_MOTIF_RISE / 2, 4 * spread)
+    blue = float("nan")
+    if pixels.ndim == 3:
+        flat = pixels.reshape(-1, 3)[keep]
+        blue = float(np.median(flat[:, 2] - (flat[:, 0] + flat[:, 1]) / 2))
+    return _Paper(float(np.median(peak[keep])), float(np.quantile(peak[keep], 0.9)), blue)
+
+
+def _repeats_visible(page: Page, uv: NDArray[np.float32]) -> bool:
+    """Whether the frame, cropped to the full page, is a dim copy of the visible one in neutral colours."""
+    if "visible" not in page.images:
+        return False
+    thinned, scale = _thin(page, "visible")
+    visible = crop(thinned, _full_page(page), scale)
+    # One pixel a millimetre is enough to compare two whole pages.
+    one, other = (luminance(np.ascontiguousarray(image[::2, ::2])).ravel() for image in (uv, visible))
+    if one.std() < 1e-4 or other.std() < 1e-4:
+        return False
+    alike = float(np.corrcoef(one, other)[0, 1]) > _LOOKS_VISIBLE
+    difference = 0.0 if uv.ndim == 2 else float(np.mean(uv.max(axis=2) - uv.min(axis=2)))
+    scale = max(float(np.median(_peak(uv))), 1e-3)
+    return alike and difference < max(_NEUTRAL, 0.25 * scale)
+
+
+def _exposure(page: Page, uv: NDArray[np.float32], paper: _Paper) -> _Exposure:
+    peak = _peak(uv)
+    motif = peak > paper.brightness + max(_MOTIF_RISE, 2 * (paper.upper - paper.brightness))
+    share = float(motif.mean())
+    level = float(np.median(peak[motif])) if motif.any() else 0.0
+    return _Exposure(float(np.quantile(peak, 0.998)), share, level, _repeats_visible(page, uv))
+
+
+def _verdict(paper: _Paper, exposure: _Exposure) -> tuple[Outcome, str]:
+    """Outcome and reason for one region's paper."""
+    if exposure.brightest < _UNLIT:
+        return "undetermined", "unlit"
+    if exposure.repeats_visible:
+        return "undetermined", "not_ultraviolet"
+    coloured = bool(np.isfinite(paper.blue))
+    if coloured and (paper.brightness > _BRIGHT or (paper.brightness > _DULL and paper.blue > _BLUE)):
+        return "failed", "failed"
+    if not coloured and paper.brightness > _BRIGHT_GREY:
+        return "failed", "failed"
+    if exposure.motif_share < _MOTIF_SHARE:
+        return "undetermined", "no_reference"
+    if paper.brightness <= _DULL and not (coloured and paper.blue > _BLUE):
+        return "passed", "passed"
+    if coloured and paper.blue <= 0 and paper.brightness < _DULL_TO_MOTIF * exposure.motif:
+        return "passed", "passed"
+    return "undetermined", "between"
+
+
+def _full_page(page: Page) -> BoxMm:
+    return BoxMm(_INSET_MM, _INSET_MM, page.width_mm - 2 * _INSET_MM, page.height_mm - 2 * _INSET_MM)
+
+
+class UvBrightness:
+    """Dullness of one region of the page. Needs ultraviolet at 60 dpi: only areas are measured."""
+
+    lights: tuple[Light, ...] = ("uv",)
+    min_dpi: float = 60.0
+    needs_series: bool = False
+    version: int = 1
+
+    def __init__(self, check_id: str, region: Callable[[Page], BoxMm | None]) -> None:
+        self.id = check_id
+        self._region = region
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Measure the region's paper under ultraviolet light and judge it."""
+        page = context.page
+        if page is None:
+            return self._result("undetermined", "no_page")
+        region = self._region(page)
+        if region is None:
+            return self._result("not_supported", "no_region")
+        uv, scale = _thin(page, "uv")
+        whole = _paper(crop(uv, _full_page(page), scale))
+        paper = _paper(crop(uv, region, scale))
+        if whole is None or paper is None:
+            return self._result("undetermined", "no_region", region=region)
+        exposure = _exposure(page, crop(uv, _full_page(page), scale), whole)
+        outcome, reason = _verdict(paper, exposure)
+        rise = paper.brightness - whole.brightness
+        bluer = paper.blue - whole.blue if np.isfinite(paper.blue) and np.isfinite(whole.blue) else _PATCH_BLUE
+        if outcome in ("passed", "undetermined") and reason in ("passed", "between") and rise > _PATCH_RISE:
+            outcome, reason = ("failed", "patch") if bluer >= _PATCH_BLUE else ("undetermined", "between")
+        return self._result(outcome, reason, paper, exposure, region)
+
+    def _result(
+        self,
+        outcome: Outcome,
+        reason: str,
+        paper: _Paper | None = None,
+        exposure: _Exposure | None = None,
+        region: BoxMm | None = None,
+    ) -> CheckResult:
+        values: dict[str, str | int | float] = {}
+        if paper is not None and exposure is not None:
+            values = {
+                "value": round(paper.brightness, 2),
+                "upper": round(paper.upper, 2),
+                "motif": round(exposure.motif, 2),
+                "motif_share": round(exposure.motif_share, 4),
+            }
+            if np.isfinite(paper.blue):
+                values["blue"] = round(paper.blue, 2)
+        llr = _LLR.get(reason, 0.0)
+        return CheckResult(
+            id=self.id,
+            version=self.version,
+            result=outcome,
+            value=None if paper is None else round(paper.brightness, 3),
+            unit=None if paper is None else "of full scale",
+            expected=(0.0, _DULL),
+            source=_SOURCE,
+            region_mm=region,
+            llr=llr,
+            calibration=_CALIBRATION if llr else "none",
+            message=f"checks.{self.id}.{reason}",
+            values=values,
+        )
+
+
+#: In order of significance: the mandatory one (TR-03135 C.15) first.
+UV_BRIGHTNESS_CHECKS: tuple[UvBrightness, ...] = (
+    UvBrightness("UV-BR-FU", _full_page),
+    UvBrightness("UV-BR-MR", mrz_region),
+    UvBrightness("UV-BR-PH", photo_region),
+    UvBrightness("UV-BR-VZ", text_region),
+)

@@ -1,0 +1,71 @@
+"""Regions of a page in millimetres and their pixels, shared by the spectral checks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dafec.geometry import BoxMm
+from dafec.page import Page
+
+__all__ = ["clip_box", "crop", "decode_srgb", "local_paper", "mrz_region", "photo_region", "text_region"]
+
+
+def clip_box(box: BoxMm, page: Page) -> BoxMm:
+    """The part of a box that lies on the page."""
+    x0, y0 = max(box.x, 0.0), max(box.y, 0.0)
+    x1, y1 = min(box.x + box.width, page.width_mm), min(box.y + box.height, page.height_mm)
+    return BoxMm(x0, y0, max(x1 - x0, 0.0), max(y1 - y0, 0.0))
+
+
+def crop(image: NDArray[np.float32], box: BoxMm, px_per_mm: float) -> NDArray[np.float32]:
+    """Pixels inside a box in millimetres; a view, may be empty."""
+    y0, x0 = max(round(box.y * px_per_mm), 0), max(round(box.x * px_per_mm), 0)
+    y1, x1 = round((box.y + box.height) * px_per_mm), round((box.x + box.width) * px_per_mm)
+    return image[y0:y1, x0:x1]
+
+
+def decode_srgb(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear light of sRGB-encoded values 0..1 (IEC 61966-2-1)."""
+    table_size = 4096
+    x = np.arange(table_size, dtype=np.float64) / (table_size - 1)
+    table = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    index = np.clip(np.rint(encoded * (table_size - 1)), 0, table_size - 1).astype(np.intp)
+    return np.asarray(table[index], dtype=np.float32)
+
+
+def mrz_region(page: Page, margin_mm: float = 2.0) -> BoxMm | None:
+    """Box round all lines of the machine-readable zone; None where none was read."""
+    if not page.mrz_boxes_mm:
+        return None
+    boxes = np.array(page.mrz_boxes_mm)
+    x0, y0 = boxes[:, 0].min() - margin_mm, boxes[:, 1].min() - margin_mm
+    x1 = (boxes[:, 0] + boxes[:, 2]).max() + margin_mm
+    y1 = (boxes[:, 1] + boxes[:, 3]).max() + margin_mm
+    return clip_box(BoxMm(float(x0), float(y0), float(x1 - x0), float(y1 - y0)), page)
+
+
+def photo_region(page: Page) -> BoxMm | None:
+    """Where Doc 9303-4 and 9303-7 put the portrait (zone V, left, above the zone); None for other formats.
+
+    A card's portrait lies on the side without the zone, or anywhere on a page of unknown layout.
+    """
+    if page.format in ("TD3", "MRV-A"):
+        return BoxMm(8.0, 25.0, 28.0, 32.0)
+    return None
+
+
+def text_region(page: Page) -> BoxMm | None:
+    """Where the personal data of a passport or visa stand, right of the portrait; None for other formats."""
+    if page.format in ("TD3", "MRV-A"):
+        return BoxMm(44.0, 12.0, page.width_mm - 50.0, page.height_mm - 12.0 - 25.0)
+    return None
+
+
+def local_paper(image: NDArray[np.float32], px_per_mm: float) -> NDArray[np.float32]:
+    """Brightness of the paper under and between characters: strokes closed away, then smoothed; (h, w)."""
+    size = max(3, round(1.8 * px_per_mm)) | 1
+    quiet = np.asarray(cv2.medianBlur(np.ascontiguousarray(image), 3), dtype=np.float32)
+    closed = cv2.morphologyEx(quiet, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    return np.asarray(cv2.GaussianBlur(closed, (0, 0), 1.0 * px_per_mm), dtype=np.float32)
