@@ -114,6 +114,8 @@ def load_capture(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Capture:
     name = shown_name(path)
     try:
         is_folder = path.is_dir()
+    except PermissionError as error:
+        raise InputError("capture.unreadable", file=name) from error
     except (OSError, ValueError) as error:
         raise InputError("capture.bad_name", file=name) from error
     plan = read_plan(path, name) if is_folder else FolderPlan(((1, "visible", path),))

@@ -57,8 +57,7 @@ def media_type_of(data: bytes, name: str) -> str:
     """The media type by content; file names and declared types play no part.
 
     Raises:
-        InputError: ``capture.empty``, ``capture.animated``, ``capture.unsupported_format`` or
-            ``capture.unknown_format``.
+        InputError: ``capture.empty``, ``capture.unsupported_format`` or ``capture.unknown_format``.
     """
     if not data:
         raise InputError("capture.empty", file=name)
@@ -68,9 +67,6 @@ def media_type_of(data: bytes, name: str) -> str:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     if data[:6] in (b"GIF87a", b"GIF89a"):
-        # A graphic control extension stands before every frame of an animation.
-        if data.count(b"\x21\xf9\x04") > 1:
-            raise InputError("capture.animated", file=name, format="GIF")
         raise InputError("capture.unsupported_format", file=name, format="GIF")
     if data[4:8] == b"ftyp" and data[8:12] in _KNOWN_BUT_REFUSED:
         raise InputError("capture.unsupported_format", file=name, format=_KNOWN_BUT_REFUSED[data[8:12]])

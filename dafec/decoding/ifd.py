@@ -18,6 +18,7 @@ _TYPES: Mapping[int, tuple[int, str]] = {
     1: (1, "B"), 2: (1, "B"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 6: (1, "b"), 7: (1, "B"), 8: (2, "h"),
     9: (4, "i"), 10: (8, "ii"), 11: (4, "f"), 12: (8, "d"), 13: (4, "I"), 16: (8, "Q"), 17: (8, "q"), 18: (8, "Q"),
 }  # fmt: skip
+_SHORT = 3
 _MAX_ENTRIES = 4096
 #: Strips of one row each on the tallest image allowed stay below this.
 _MAX_VALUES = 1_000_000
@@ -41,27 +42,46 @@ class TagReader:
             struct.error: the directory or a wanted value lies beyond the data.
             ValueError: a count is absurd.
         """
-        count_code, entry_bytes, inline_bytes, offset_code = ("Q", 20, 8, "Q") if self.big else ("H", 12, 4, "I")
-        (entries,) = struct.unpack_from(self.order + count_code, self.data, offset)
-        if not 0 < entries <= _MAX_ENTRIES:
-            raise ValueError("number of tags")
-        start = offset + struct.calcsize(count_code)
+        _, entry_bytes, inline_bytes, offset_code = self._sizes()
         tags: dict[int, tuple[float, ...]] = {}
-        for index in range(entries):
-            at = start + index * entry_bytes
+        places = self._entries(offset)
+        for at in places:
             tag, kind = struct.unpack_from(self.order + "HH", self.data, at)
             if tag not in wanted or kind not in _TYPES:
                 continue
             (count,) = struct.unpack_from(self.order + offset_code, self.data, at + 4)
-            if count > _MAX_VALUES:
+            if count > _MAX_VALUES or tag in tags:
+                # Of a tag given twice, decoders choose the first or the last: no size could be relied on.
                 raise ValueError("number of values")
             size, code = _TYPES[kind]
             place = at + entry_bytes - inline_bytes
             if size * count > inline_bytes:
                 (place,) = struct.unpack_from(self.order + offset_code, self.data, place)
             tags[tag] = self._values(place, count, code)
-        (following,) = struct.unpack_from(self.order + offset_code, self.data, start + entries * entry_bytes)
+        (following,) = struct.unpack_from(self.order + offset_code, self.data, places.stop)
         return tags, int(following)
+
+    def patch_of(self, offset: int, wanted: int, value: int) -> tuple[int, bytes] | None:
+        """Where a tag's short value stands and the bytes that make it ``value``; None where it is no short."""
+        _, entry_bytes, inline_bytes, _ = self._sizes()
+        for at in self._entries(offset):
+            tag, kind = struct.unpack_from(self.order + "HH", self.data, at)
+            if tag == wanted and kind == _SHORT:
+                return at + entry_bytes - inline_bytes, struct.pack(self.order + "H", value)
+        return None
+
+    def _sizes(self) -> tuple[str, int, int, str]:
+        """Code of the number of entries, bytes of an entry, bytes of a value within it, code of an offset."""
+        return ("Q", 20, 8, "Q") if self.big else ("H", 12, 4, "I")
+
+    def _entries(self, offset: int) -> range:
+        """The places of the entries of the directory at ``offset``; the next directory's offset stands behind them."""
+        count_code, entry_bytes, _, _ = self._sizes()
+        (entries,) = struct.unpack_from(self.order + count_code, self.data, offset)
+        if not 0 < entries <= _MAX_ENTRIES:
+            raise ValueError("number of tags")
+        start = offset + struct.calcsize(count_code)
+        return range(start, start + int(entries) * entry_bytes, entry_bytes)
 
     def _values(self, place: int, count: int, code: str) -> tuple[float, ...]:
         if len(code) == 1:

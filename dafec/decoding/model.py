@@ -64,6 +64,7 @@ class Header:
     alpha: Alpha = "none"
     page: int = 0  # index of the image in the file
     by_pillow: bool = False  # a layout OpenCV misreads
+    patch: tuple[int, bytes] | None = None  # offset and bytes that keep decoders from turning the image themselves
 
 
 @dataclass(frozen=True, slots=True)

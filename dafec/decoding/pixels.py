@@ -58,6 +58,7 @@ def decode_pixels(data: bytes, header: Header, name: str) -> Pixels:
         InputError: ``capture.damaged``, ``capture.unsupported_depth`` or ``capture.no_memory``.
     """
     try:
+        data = _patched(data, header)
         raw = None if header.by_pillow else _decode_with_opencv(data, header)
         if raw is None:
             raw = _decode_with_pillow(data, header, name)
@@ -83,6 +84,13 @@ def turn_upright(pixels: Pixels, *, mirrored: bool, quarter_turns: int) -> Pixel
     if quarter_turns % 4:
         turned = cv2.rotate(turned, _TURNS[quarter_turns % 4])
     return cast(Pixels, turned)
+
+
+def _patched(data: bytes, header: Header) -> bytes:
+    if header.patch is None or header.orientation == 1:
+        return data
+    at, value = header.patch
+    return data[:at] + value + data[at + len(value) :]
 
 
 def _decode_with_opencv(data: bytes, header: Header) -> NDArray[np.generic] | None:
@@ -119,7 +127,7 @@ def _decode_with_pillow(data: bytes, header: Header, name: str) -> NDArray[np.ge
                 return np.asarray(image).astype(np.uint16)
             target = {1: "L", 2: "RGBA", 3: "RGB", 4: "RGBA"}[header.channels]
             array = np.asarray(image.convert(target))
-    except _PILLOW_ERRORS as error:
+    except (*_PILLOW_ERRORS, Image.DecompressionBombError) as error:
         raise InputError("capture.damaged", file=name, format=format_name) from error
     if array.ndim == 3:
         code = cv2.COLOR_RGB2BGR if array.shape[2] == 3 else cv2.COLOR_RGBA2BGRA

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dafec.decoding.ifd import EXIF_TAGS, ORIENTATION, TagReader, Tags, resolution_dpi, tag_reader
 from dafec.decoding.model import Alpha, Header
@@ -54,9 +55,12 @@ def _directories(reader: TagReader, name: str) -> tuple[Header, ...]:
             raise InputError("capture.damaged", file=name, format="TIFF")
         page = len(seen)
         seen.add(offset)
-        tags, offset = reader.read(offset, _WANTED)
+        tags, following = reader.read(offset, _WANTED)
         if not _int(tags, _SUBFILE, 0) & _REDUCED_OR_MASK:
-            headers.append(_header(tags, page, len(reader.data), name))
+            header = _header(tags, page, len(reader.data), name)
+            # OpenCV turns some layouts by the tag and leaves others; told that all are upright, it turns none.
+            headers.append(replace(header, patch=reader.patch_of(offset, ORIENTATION, 1)))
+        offset = following
     if not headers:
         raise InputError("capture.truncated", file=name, format="TIFF")
     return tuple(headers)
