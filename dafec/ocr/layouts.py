@@ -37,6 +37,7 @@ class Layout:
     check: Mapping[str, Place]  # a field's check digit
     composite: tuple[Place, ...]  # the characters the last digit covers; empty for visas
     overflow: Span | None  # where a long document number continues
+    unterminated: RemarkLevel  # what a continuation without a filler after it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def layout_of(document_format: DocumentFormat) -> Layout:
         check={name: (place[0], place[1]) for name, place in entry["check"].items()},
         composite=tuple((line, at) for line, start, end in ranges for at in range(start, end)),
         overflow=(overflow["range"][0], overflow["range"][1], overflow["range"][2]) if overflow else None,
+        unterminated=overflow["unterminated"] if overflow else "fault",
     )
 
 

@@ -73,7 +73,8 @@ def _read_long(printed: Printed, principal: Span, overflow: Span, tail: str) -> 
     number = "".join(printed.chars(covers) or [])
     remarks: list[Remark] = []
     if length == end - start:
-        remarks.append(printed.remark("document_number_unterminated", "document_number", "note", span=overflow))
+        level = printed.layout.unterminated
+        remarks.append(printed.remark("document_number_unterminated", "document_number", level, span=overflow))
     if digit is not None and not digit.ok:
         gap = (principal[0], principal[2])
         counted = _digit(printed, "document_number", place, (*_places(principal), gap, *_places(rest)))
