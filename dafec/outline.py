@@ -280,7 +280,7 @@ def _frame_candidate(
     offset = float((ends[0] - start) @ normal) + slope * (half - float(ends[0, axis]))
     if abs(offset) > _FRAME_TOLERANCE_MM:
         return None
-    return _Line(offset, slope, 0.0, "frame", 0.30 - _penalty(offset, _FRAME_TOLERANCE_MM))
+    return _Line(offset, slope, 0.0, "frame", 0.45 - _penalty(offset, _FRAME_TOLERANCE_MM / 2))
 
 
 def _choose_pair(first: list[_Line], second: list[_Line], size: float, anchor_mm: float) -> tuple[_Line, _Line]:
@@ -348,6 +348,16 @@ def _corners_mm(lines: dict[Side, _Line], size_mm: tuple[float, float]) -> Float
     return np.array(corners)
 
 
+def _prefer_full_frame(chosen: dict[Side, _Line], options: dict[Side, list[_Line]]) -> None:
+    """Where two sides are the frame's border, an edge well inside a third is a header's rule or a photo's rim."""
+    if sum(line.kind == "frame" for line in chosen.values()) < 2:
+        return
+    for side, line in chosen.items():
+        border = next((one for one in options[side] if one.kind == "frame"), None)
+        if line.kind == "edge" and line.offset < -1.5 and border is not None and abs(border.offset) < 1.2:
+            chosen[side] = border
+
+
 def _search(
     image: NDArray[np.uint8],
     small: NDArray[np.uint8],
@@ -368,6 +378,7 @@ def _search(
         options["left"], options["right"], size_mm[0], expect.anchor * size_mm[1]
     )
     chosen["top"], chosen["bottom"] = _choose_pair(options["top"], options["bottom"], size_mm[1], 0.0)
+    _prefer_full_frame(chosen, options)
     if expect is _FROM_ZONE:
         chosen["top"] = _tilted_top(small, small_from_mm, size_mm, chosen)
     for side, line in chosen.items():
@@ -404,15 +415,25 @@ def _tilted_top(
     return max(strong, key=lambda line: line.score) if strong else top
 
 
+def _zone_error(outline: Outline, zone_px: FloatArray, fmt: DocumentFormat) -> tuple[float, float]:
+    """How far an outline puts the zone's corners from their nominal places, in millimetres, and its stretch."""
+    seen = map_points(quad_to_quad(outline.corners, _page_corners(outline.size_mm)), zone_px)
+    nominal = expected_zone_mm(fmt)
+    error = float(np.abs(seen - nominal).max())
+    return error, float(abs((seen[1, 0] - seen[0, 0]) / (nominal[1, 0] - nominal[0, 0]) - 1))
+
+
+def _merit(outline: Outline, zone_px: FloatArray, fmt: DocumentFormat) -> float:
+    """Edge support, less what the zone's misplacement costs: a header's rule is as straight as the page's edge."""
+    return outline.support - 0.03 * _zone_error(outline, zone_px, fmt)[0]
+
+
 def _contradicts_zone(outline: Outline, zone_px: FloatArray, fmt: DocumentFormat) -> bool:
     """Whether a found outline puts the zone where no page of this format has it.
 
     Strong edges all round may move it further: specimens and non-standard cards print the zone smaller or higher.
     """
-    seen = map_points(quad_to_quad(outline.corners, _page_corners(outline.size_mm)), zone_px)
-    nominal = expected_zone_mm(fmt)
-    error = np.abs(seen - nominal).max()
-    stretch = abs((seen[1, 0] - seen[0, 0]) / (nominal[1, 0] - nominal[0, 0]) - 1)
+    error, stretch = _zone_error(outline, zone_px, fmt)
     strong = outline.support > 0.7
     return bool(error > (12.0 if strong else 5.0) or stretch > (0.25 if strong else 0.08))
 
@@ -489,7 +510,8 @@ def outline_from_zone(
     for guess_mm, expect in guesses:
         if guess_mm is not None:
             _, again = _search(image, small, small_scale, similarity @ guess_mm, size_mm, expect)
-            if again.support > found.support + 0.02 and not _contradicts_zone(again, zone_px, fmt):
+            better = _merit(again, zone_px, fmt) > _merit(found, zone_px, fmt) + 0.02
+            if better and not _contradicts_zone(again, zone_px, fmt):
                 found = again
     if found.source == "mrz" or _contradicts_zone(found, zone_px, fmt):
         return Outline(map_points(similarity, _page_corners(size_mm)), "mrz", size_mm, 0.0)
