@@ -45,6 +45,7 @@ def load_screener(settings: Settings) -> Screener:
         InstallationError: a model or a file of the core is missing, altered or unreadable.
     """
     from dafec.screening import ScreeningContext, screen_capture
+    from dafec.settings import load_settings
 
-    context = ScreeningContext.load(settings)
+    context = ScreeningContext.load(load_settings(threads=settings.threads))
     return CoreScreener(lambda capture: screen_capture(capture, context))
