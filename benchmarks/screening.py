@@ -55,9 +55,8 @@ def main() -> None:
     options = parser.parse_args()
     begin = time.perf_counter()
     context = ScreeningContext.load()
-    print(
-        f"models loaded and warmed in {(time.perf_counter() - begin) * 1e3:.0f} ms, {context.threads} threads; milliseconds below"
-    )
+    loaded_ms = (time.perf_counter() - begin) * 1e3
+    print(f"models loaded and warmed in {loaded_ms:.0f} ms, {context.threads} threads; times in milliseconds")
     for path in options.captures or three_bands():
         print(measure(path, options.repeat, context)[0])
     print(f"peak resident memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
