@@ -30,6 +30,7 @@ __all__ = ["Calibration", "FrameRead", "OcrContext", "read_frame", "read_image"]
 
 _MIN_MEAN = 0.45  # mean probability of the best character below which a "zone" is some other print
 _MIN_LINE = 20  # characters; fewer are not a line of any zone
+_OTHER_SIZES = (0.93, 1.07)  # of the cap height, for a second and third look
 _ALTERNATIVE = 0.001  # DESIGN.md: alternatives of at least this probability are reported
 
 
@@ -114,9 +115,43 @@ def _recognise(
     return strips, decode_lines(columns, lengths)
 
 
+def _scaled(lines: Sequence[LineGeometry], factor: float) -> list[LineGeometry]:
+    return [LineGeometry(line.left, line.right, line.sag, line.cap_px * factor) for line in lines]
+
+
+def _look_again(
+    grey: NDArray[np.uint8], lines: Sequence[LineGeometry], decoded: list[DecodedLine], context: OcrContext
+) -> list[DecodedLine]:
+    """Looks at doubtful lines in two more sizes, and takes the geometric mean of what the looks say."""
+    looks = [decoded]
+    for factor in _OTHER_SIZES:
+        other = _recognise(grey, _scaled(lines, factor), context)[1]
+        if [len(line.columns) for line in other] == [len(line.columns) for line in decoded]:
+            looks.append(other)
+    merged = []
+    for row, line in enumerate(decoded):
+        logs = np.mean([np.log(look[row].probabilities + 1e-9) for look in looks], axis=0)
+        mixed = np.exp(logs - logs.max(axis=1, keepdims=True))
+        merged.append(DecodedLine(line.columns, mixed / mixed.sum(axis=1, keepdims=True), line.presence, line.regular))
+    return merged
+
+
 def _mean_probability(lines: Sequence[DecodedLine]) -> float:
     values = [line.probabilities.max(axis=1) * line.presence for line in lines]
     return float(np.concatenate(values).mean()) if values else 0.0
+
+
+def _confidence(lines: Sequence[DecodedLine]) -> float:
+    """Probability that every character is right, characters taken as independent."""
+    logs = [np.log(np.maximum(line.probabilities.max(axis=1), 1e-9)).sum() for line in lines]
+    return float(np.exp(sum(logs)))
+
+
+def _is_certain(lines: Sequence[DecodedLine], sure: Calibration) -> bool:
+    return _confidence(lines) >= sure.certain_zone and all(
+        line.regular and line.presence.min() >= sure.present and line.probabilities.max(axis=1).min() >= sure.certain
+        for line in lines
+    )
 
 
 def _turned(lines: Sequence[LineGeometry]) -> list[LineGeometry]:
@@ -169,17 +204,12 @@ def _read_zone(grey: NDArray[np.uint8], zone: RoughZone, context: OcrContext) ->
             strips, decoded, mean = other_strips, other, _mean_probability(other)
     if mean < _MIN_MEAN or len(strips) != len(decoded) or max(len(d.columns) for d in decoded) < _MIN_LINE:
         return None
+    if not _is_certain(decoded, context.calibration):
+        decoded = _look_again(grey, [strip.geometry for strip in strips], decoded, context)
     reads = tuple(_line_read(strip, line) for strip, line in zip(strips, decoded, strict=True))
     form = _format([r.text for r in reads])
-    confidence = float(np.exp(sum(np.log(np.maximum(d.probabilities.max(axis=1), 1e-9)).sum() for d in decoded)))
-    sure = context.calibration
-    certain = form is not None and confidence >= sure.certain_zone
-    certain = certain and all(
-        d.regular and d.presence.min() >= sure.present and d.probabilities.max(axis=1).min() >= sure.certain
-        for d in decoded
-    )
-    status: ReadStatus = "read" if certain else "uncertain"
-    return MrzRead(status, form, reads, _corners(strips, decoded), confidence)
+    status: ReadStatus = "read" if form is not None and _is_certain(decoded, context.calibration) else "uncertain"
+    return MrzRead(status, form, reads, _corners(strips, decoded), _confidence(decoded))
 
 
 def _overlap(a: MrzRead, b: MrzRead) -> bool:

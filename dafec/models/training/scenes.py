@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dafec.geometry import FORMAT_SIZE_MM
 from dafec.models.training.fonts import glyphs, label_faces, pick
 from dafec.models.training.mrz_text import MrzText, random_text
-from dafec.models.training.zones import degrade, texture_bank
+from dafec.models.training.zones import degrade, make_zone, texture_bank
 
 __all__ = ["Scene", "SceneZone", "make_scene"]
 
@@ -174,12 +174,14 @@ def _zone(
     spacing = pitch * (rng.gauss(5 / 3, 0.08) if rng.random() < 0.75 else rng.uniform(1.3, 2.3))
     left = max(1.2, rng.choice([6.0, 5.0, 4.0, (width_mm - n * pitch_mm) / 2, rng.uniform(2, 8)]))
     left = min(left, max(0.6, width_mm - n * pitch_mm - 0.6)) * PX_PER_MM
-    bottom = rng.uniform(3.5, 9.0) if rng.random() < 0.85 else rng.uniform(9, 0.4 * height_mm)
+    bottom = rng.uniform(3.5, 9.0) if rng.random() < 0.75 else rng.choice([rng.uniform(0.8, 3.5), rng.uniform(9, 0.4 * height_mm)])
     y_last = h - bottom * PX_PER_MM - cap / 2
     y_first = y_last - spacing * (len(text.lines) - 1)
     if rng.random() < 0.5:
         top = int(max(0, y_first - pitch * rng.uniform(1, 2.5)))
         canvas[top:] += rng.uniform(0.3, 1) * (rng.uniform(200, 252) - canvas[top:])
+    if rng.random() < 0.25:
+        _caption(rng, canvas, left, left + n * pitch, y_first, y_last, cap)
     layer = np.zeros((h, w), np.uint8)
     half = masks["0"].shape[0] // 2
     centres = []
@@ -330,7 +332,7 @@ def _placements(rng: random.Random, flats: list[_Flat], shape: tuple[int, int], 
             "figure": rng.gauss(0, 0.6),
             "photo": rng.gauss(0, 9),
         }[style]
-        if style == "photo" and rng.random() < 0.15:
+        if rng.random() < {"photo": 0.35, "flatbed": 0.15, "figure": 0.1}.get(style, 0.0):
             tilt = rng.uniform(-180, 180)
         angle = np.radians(turn + tilt)
         c, s = abs(np.cos(angle)), abs(np.sin(angle))
@@ -358,6 +360,50 @@ def _placements(rng: random.Random, flats: list[_Flat], shape: tuple[int, int], 
     return quads
 
 
+def _caption(
+    rng: random.Random, canvas: NDArray[np.float32], left: float, right: float, y_first: float, y_last: float, cap: float
+) -> None:
+    """A line of small print close above or below a zone, as visas and cards carry it."""
+    h, w = canvas.shape
+    size = max(7, int(cap * rng.uniform(0.5, 1.3)))
+    font = ImageFont.truetype(rng.choice(label_faces()), size)
+    words = " ".join(rng.choice(_WORDS) for _ in range(rng.randint(3, 16)))
+    layer = Image.new("L", (w, h), 0)
+    gap = cap * rng.uniform(0.15, 1.5)
+    y = y_first - cap / 2 - gap - size if rng.random() < 0.75 else y_last + cap / 2 + gap
+    draw = ImageDraw.Draw(layer)
+    draw.text((rng.uniform(0, left + (right - left) / 3), y), words.upper() if rng.random() < 0.6 else words, font=font, fill=255)
+    canvas -= np.asarray(layer, np.float32) / 255 * rng.uniform(60, 220)
+
+
+def _strip_scene(rng: random.Random, bank_seed: int, *, held_out: bool, longest_px: int | None) -> Scene:
+    """A frame that shows little more than a zone: somebody cut it out."""
+    longest = longest_px or rng.randint(240, 1100)
+    sample = make_zone(rng, bank_seed=bank_seed, held_out=held_out, pitch_px=max(4.9, longest / rng.uniform(34, 50)))
+    points = np.vstack(sample.centres)
+    pitch = float(np.hypot(*(sample.centres[0][-1] - sample.centres[0][0]))) / (len(sample.centres[0]) - 1)
+    low, high = points.min(0), points.max(0)
+    h, w = sample.image.shape
+    x0, y0 = (int(max(0, low[i] - pitch * rng.uniform(0.7, 3))) for i in (0, 1))
+    x1, y1 = (int(min((w, h)[i], high[i] + pitch * rng.uniform(0.7, 3))) for i in (0, 1))
+    image, offset = sample.image[y0:y1, x0:x1], np.array([x0, y0])
+    centres = tuple(c - offset for c in sample.centres)
+    if rng.random() < 0.15:  # pasted on a page
+        pad = [int(pitch * rng.uniform(0, 8)) for _ in range(4)]
+        shade = rng.choice([0, 255, rng.randint(0, 255)])
+        image = cv2.copyMakeBorder(image, *pad, cv2.BORDER_CONSTANT, value=shade)
+        centres = tuple(c + np.array([pad[2], pad[0]]) for c in centres)
+    turn = rng.choices([0, 1, 2, 3], [12, 1, 1, 1])[0]
+    for _ in range(turn):
+        height = image.shape[0]
+        image = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
+        centres = tuple(np.stack([height - 1 - c[:, 1], c[:, 0]], axis=1) for c in centres)
+    h, w = image.shape
+    outline = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float64)
+    zone = SceneZone(sample.text, centres, sample.cap_px)
+    return Scene(np.ascontiguousarray(image), (zone,), (np.roll(outline, -turn, axis=0),))
+
+
 def make_scene(
     rng: random.Random, *, bank_seed: int = 7, held_out: bool = False, longest_px: int | None = None
 ) -> Scene:
@@ -369,7 +415,9 @@ def make_scene(
         held_out: faces that are never trained on.
         longest_px: longest side of the frame; drawn (240 to 1,100) where None.
     """
-    style = rng.choices(["reader", "flatbed", "figure", "photo"], [5, 3, 2, 4])[0]
+    style = rng.choices(["reader", "flatbed", "figure", "photo", "strip"], [5, 3, 2, 4, 2])[0]
+    if style == "strip":
+        return _strip_scene(rng, bank_seed, held_out=held_out, longest_px=longest_px)
     flats = [_flat(rng, bank_seed=bank_seed, held_out=held_out)]
     if style in ("flatbed", "figure") and rng.random() < 0.3:
         flats.append(_flat(rng, bank_seed=bank_seed, held_out=held_out))
