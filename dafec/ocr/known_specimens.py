@@ -21,6 +21,11 @@ def _holders() -> frozenset[tuple[str, str]]:
     return frozenset((entry["issuer"], entry["names"]) for entry in load_table("specimens")["holder"])
 
 
+@cache
+def _beginnings() -> tuple[tuple[str, str], ...]:
+    return tuple((entry["issuer"], entry["names"]) for entry in load_table("specimens")["beginning"])
+
+
 def check_specimen(printed: Printed, names: str | None) -> list[Remark]:
     """Information where the name is a published specimen's.
 
@@ -32,6 +37,7 @@ def check_specimen(printed: Printed, names: str | None) -> list[Remark]:
         return []
     issuer = printed.raw("issuer") or ""
     known = (issuer, names) in _holders() or ("*", names) in _holders()
+    known = known or any(issuer == code and names.startswith(start) for code, start in _beginnings())
     if known or not _words().isdisjoint(names.split("<")):
         return [printed.remark("specimen", "names", "information", source="Doc 9303-2 C.14")]
     return []
