@@ -183,6 +183,7 @@ def test_dict_is_plain_json_and_every_remark_has_a_message(language: Any) -> Non
         plain = parse_to_dict(parse, language)
         assert json.loads(json.dumps(plain)) == plain
         assert list(plain) == ["outcome", "format", "fields", "check_digits", "notes", "faults"]
+        assert {f"mrz.fields.{field}" for field in parse.fields} <= catalogue(language).keys()
         for remark in (*parse.notes, *parse.faults):
             assert f"mrz.remarks.{remark.code}" in catalogue(language)
             message = remark_message(remark, language)
