@@ -11,9 +11,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from types import TracebackType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -21,6 +20,9 @@ from dafec import __version__
 from dafec.commands import installation, mrz, screen, verify
 from dafec.commands.output import language_of, say_error
 from dafec.errors import DafecError, InstallationError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["build_app", "main"]
 
@@ -65,6 +67,8 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
     for name, function in _OWN.items():
         app.command(name)(function)
     if not arguments or arguments[0] not in _OWN:
+        from importlib.metadata import entry_points  # reading every installed package's list takes 40 ms
+
         for entry in sorted(entry_points(group=_GROUP), key=lambda entry: entry.name):
             _add(app, entry)
     return app

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from dafec.messages import Language, text
 
-__all__ = ["DafecError", "InputError", "InstallationError", "UsageError"]
+__all__ = ["DafecError", "Detail", "InputError", "InstallationError", "UsageError"]
 
 Detail = str | int | float | bool | None
 
@@ -36,6 +36,10 @@ class DafecError(Exception):
         self.code = code
         self.details: Mapping[str, Detail] = details
         super().__init__(f"{code}: {self.message()}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled with its code and details, so that it survives a process pool."""
+        return _rebuild, (type(self), self.code, dict(self.details))
 
     def message(self, language: Language = "en") -> str:
         """What happened, in one sentence of the caller's language."""
@@ -71,3 +75,7 @@ class InstallationError(DafecError):
     """Something this installation needs is missing, altered or unreadable."""
 
     exit_code = 4
+
+
+def _rebuild(kind: type[DafecError], code: str, details: dict[str, Detail]) -> DafecError:
+    return kind(code, **details)

@@ -17,7 +17,7 @@ from dafec.messages import Language, text
 from dafec.report import CheckInfo, MrzInfo, Report, TextInfo
 from dafec.verdict import Level
 
-__all__ = ["CheckRow", "DeskView", "DigitFault", "Fact", "MrzPiece", "PictureView", "Reason", "present"]
+__all__ = ["LEVEL_PLACES", "CheckRow", "DeskView", "DigitFault", "Fact", "MrzPiece", "PictureView", "Reason", "present"]
 
 #: The places of the four verdicts on the screen, in reading order. They never move.
 LEVEL_PLACES: tuple[Level, ...] = ("no_anomaly", "look", "refer", "not_checked")

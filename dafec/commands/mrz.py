@@ -154,13 +154,20 @@ def _print_zones(found: dict[str, Any], language: Language) -> None:
         _print_fields(zone, language)
         for digit in zone["check_digits"]:
             if not digit["ok"]:
-                out.print(mark("failed", text("cli.digit", language, digit)))
+                named = {**digit, "field": _field_label(digit["field"], language)}
+                out.print(mark("failed", text("cli.digit", language, named)))
 
 
 def _print_fields(zone: dict[str, Any], language: Language) -> None:
     rows = table(("field", "value"), language)
     for name, value in zone["fields"].items():
         if value:
-            rows.add_row(name, str(value))
+            rows.add_row(_field_label(name, language), str(value))
     if rows.row_count:
         console().print(rows)
+
+
+def _field_label(name: str, language: Language) -> str:
+    key = f"mrz.fields.{name}"
+    label = text(key, language)
+    return name if label == key else label

@@ -80,7 +80,7 @@ def _print_reports(reports: list[tuple[Path, Report]], language: Language) -> No
             path.name or str(path),
             mark(verdict.level, text(f"cli.level.{verdict.level}", language)),
             document or "–",
-            ", ".join(verdict.reasons[:_MAX_REASONS]) or "–",
+            ", ".join((verdict.reasons or verdict.notes)[:_MAX_REASONS]) or "–",
             f"{verdict.made}/{verdict.made + verdict.not_possible}",
             f"{report.timings_ms.get('total', 0.0):.0f} ms",
         )
@@ -92,6 +92,8 @@ def _print_reports(reports: list[tuple[Path, Report]], language: Language) -> No
 def _print_details(report: Report, language: Language) -> None:
     out = console()
     out.print(mark(report.verdict.level, _in(report.verdict.text, language)))
+    for note in report.verdict.notes:
+        out.print(mark("look", text(f"verdict.notes.{note}", language)))
     for line in report.mrz.lines:
         out.print(f"  {line}")
     for issue in report.capture.quality:

@@ -68,7 +68,7 @@ def differences(stored: object, made: object, place: str = "") -> Iterator[str]:
     elif _is_number(stored) and _is_number(made):
         if not math.isclose(stored, made, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):  # type: ignore[arg-type]
             yield place
-    elif stored != made:
+    elif stored != made or isinstance(stored, bool) != isinstance(made, bool):
         yield place
 
 
