@@ -1,0 +1,68 @@
+# DAFEC. `make run` and `make test` need make and Python 3.11 or later; each creates .venv and installs what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench train samples clean
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATA ?= data
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+
+run: $(VENV)/.installed ## screen the sample documents, then serve http://127.0.0.1:8000 (PORT=, HOST=, DATA=)
+	@# 1 says that a document was referred: some samples are forged.
+	$(BIN)/dafec screen sample_docs/*/ sample_docs/*.jpg || [ $$? -eq 1 ]
+	$(BIN)/dafec serve --host $(HOST) --port $(PORT) --data $(DATA)
+
+test: $(VENV)/.installed-test ## install what the tests need and run them all (PYTEST_ARGS=)
+	@scripts/install-system-packages.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test ## ruff, mypy --strict, directions of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.installed-test ## bring the source into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-bench ## print the tables of benchmarks/
+	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.screening
+	$(BIN)/python -m benchmarks.mrz
+	$(BIN)/python -m benchmarks.mrz_text
+
+train: $(VENV)/.installed-train ## train the models anew (hours) and put them into the manifest
+	$(BIN)/python -m dafec.models.training.locator
+	$(BIN)/python -m dafec.models.training.reader
+	$(BIN)/python -m dafec.models.training.calibrate
+	$(BIN)/python -m dafec.models.training.publish
+
+samples: $(VENV)/.installed-train ## draw sample_docs/ anew
+	$(BIN)/python sample_docs/make.py
+
+clean: ## remove the environment and everything that can be made again
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "DAFEC needs Python 3.11 or later; none was found." >&2; exit 1; fi
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable ".[$*]"
+	@touch $@ $(VENV)/.installed
