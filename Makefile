@@ -43,11 +43,12 @@ bench: $(VENV)/.installed-bench ## print the tables of benchmarks/
 	$(BIN)/python -m benchmarks.mrz
 	$(BIN)/python -m benchmarks.mrz_text
 
-train: $(VENV)/.installed-train ## train the models anew (hours) and put them into the manifest
-	$(BIN)/python -m dafec.models.training.locator
-	$(BIN)/python -m dafec.models.training.reader
+train: $(VENV)/.installed-train ## train the models anew (hours), put them into the manifest, print the calibration
+	$(BIN)/python -m dafec.models.training.locator --out runs/locator
+	$(BIN)/python -m dafec.models.training.reader --out runs/reader
+	$(BIN)/python -m dafec.models.training.publish --command "make train" --seed 2 --seed 1 \
+		--locator runs/locator/average.pt --reader runs/reader/average.pt
 	$(BIN)/python -m dafec.models.training.calibrate
-	$(BIN)/python -m dafec.models.training.publish
 
 samples: $(VENV)/.installed-train ## draw sample_docs/ anew
 	$(BIN)/python sample_docs/make.py
