@@ -66,9 +66,10 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
     app.add_exception_handler(DafecError, _dafec_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.include_router(screenings.router)
-    app.include_router(health.router)
-    app.include_router(pages.router)
+    routers = (screenings.router, health.router, pages.router)
+    for router in routers:
+        app.include_router(router)
+    app.state.every_route = [route for router in routers for route in router.routes]
     return app
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from api.engine import Screener
 from api.settings import Settings
-from dafec.capture import Capture, Light, capture_from_parts
+from dafec.capture import Capture, Light, Limits, capture_from_parts
 from dafec.report import Report
 
 __all__ = ["load_screener"]
@@ -21,14 +21,16 @@ class CoreScreener:
 
     Args:
         screen: ``dafec.screening.screen_capture`` with its context filled in.
+        limits: what one capture may ask for.
     """
 
-    def __init__(self, screen: Callable[[Capture], Report]) -> None:
+    def __init__(self, screen: Callable[[Capture], Report], limits: Limits) -> None:
         self._screen = screen
+        self._limits = limits
 
     def decode(self, images: Mapping[Light, bytes], name: str) -> Capture:
         """The capture of untrusted bytes."""
-        return capture_from_parts({str(light): data for light, data in images.items()}, name=name)
+        return capture_from_parts({str(light): data for light, data in images.items()}, name=name, limits=self._limits)
 
     def screen(self, capture: Capture) -> Report:
         """The report of a capture."""
@@ -39,7 +41,7 @@ def load_screener(settings: Settings) -> Screener:
     """Loads the models.
 
     Args:
-        settings: ``threads`` is what the runtime may use within one model.
+        settings: ``threads`` goes before the core's own setting, because the service screens several at once.
 
     Raises:
         InstallationError: a model or a file of the core is missing, altered or unreadable.
@@ -47,5 +49,6 @@ def load_screener(settings: Settings) -> Screener:
     from dafec.screening import ScreeningContext, screen_capture
     from dafec.settings import load_settings
 
-    context = ScreeningContext.load(load_settings(threads=settings.threads))
-    return CoreScreener(lambda capture: screen_capture(capture, context))
+    core = load_settings(threads=settings.threads)
+    context = ScreeningContext.load(core)
+    return CoreScreener(lambda capture: screen_capture(capture, context), core.limits())

@@ -19,6 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from dafec.errors import DafecError, Detail, InputError, UsageError
 from dafec.messages import Language, text
@@ -120,7 +121,19 @@ def http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _HTTP_CODES.get(error.status_code, "http.refused")
     mapped = ServiceError(code, status=error.status_code, http_status=error.status_code)
-    return error_response(mapped, request_language(request), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return error_response(mapped, request_language(request), headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Every method the address takes; Starlette names those of the first route alone."""
+    methods: set[str] = set()
+    for route in request.app.state.every_route:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods
+    return sorted(methods)
 
 
 def validation_error(request: Request, error: Exception) -> Response:

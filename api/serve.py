@@ -8,8 +8,8 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -18,6 +18,7 @@ from api.core import load_screener
 from api.engine import Screener
 from api.settings import Settings
 from dafec.errors import DafecError, InstallationError, UsageError
+from dafec.logging import configure_logging
 
 __all__ = ["run_service"]
 
@@ -35,13 +36,18 @@ def run_service(settings: Settings, load: Callable[[Settings], Screener] = load_
         UsageError: ``serve.port_taken``, ``serve.address_refused``, ``store.in_use``.
         InstallationError: the data folder or the core cannot be used.
     """
-    _configure_logs()
+    configure_logging()
+    # The server's own messages repeat what is raised or logged here; its tracebacks could quote what failed.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     os.umask(0o077)  # what the service writes is for its own user only
     listener = _listen(settings.host, settings.port)
     try:
         app = create_app(settings, load)
         server = _Server(_config(app, settings), _address(listener))
-        server.run(sockets=[listener])
+        # The server ends the process when the start fails, and repeats the signal that stopped it; the first is
+        # told below as the error it was, and Ctrl-C is an ordinary end.
+        with suppress(SystemExit, KeyboardInterrupt):
+            server.run(sockets=[listener])
         error = app.state.startup_error
         if error is not None:
             assert isinstance(error, DafecError)
@@ -103,19 +109,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _configure_logs() -> None:
-    """One JSON object a line on the error output; nothing in them is personal."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
-    # The server's own warnings stay; its tracebacks of a failed start would only repeat the error that is raised.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

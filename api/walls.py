@@ -86,7 +86,7 @@ class OuterWall:
                 "request",
                 request_id=request_id,
                 method=scope["method"],
-                route=getattr(scope.get("route"), "path", None),
+                path=getattr(scope.get("route"), "path", None),
                 status=answer.status,
                 elapsed_ms=round((time.perf_counter() - begun) * 1000, 1),
             )

@@ -45,7 +45,7 @@ def test_every_error_has_the_one_body_in_the_callers_language(
 
 
 def test_method_not_allowed_says_what_is(client: TestClient) -> None:
-    assert set(client.delete(URL).headers["allow"].split(", ")) <= {"GET", "POST", "HEAD"}
+    assert set(client.delete(URL).headers["allow"].split(", ")) >= {"GET", "POST"}
 
 
 def test_validation_error_does_not_repeat_what_was_sent(client: TestClient) -> None:

@@ -1,0 +1,57 @@
+"""The OpenAPI description: it holds for whatever callers send, and nothing a caller sends is a server error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from service_fakes import FakeScreener
+from service_process import running
+
+from api.app import create_app
+from api.settings import Settings
+
+
+def _described() -> Any:
+    # Only described here: the folder of this app is never opened.
+    return create_app(Settings(data=Path("never-opened")), lambda _: FakeScreener())
+
+
+schema = schemathesis.openapi.from_dict(_described().openapi())
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(tmp_path_factory.mktemp("openapi") / "data") as service:
+        yield service.url
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_answers_are_as_described(case: Any, base: str) -> None:
+    # Which bytes are a picture of a document no schema can say; everything else that fits it must be taken.
+    left_out = [positive_data_acceptance] if case.method == "POST" else []
+    case.call_and_validate(base_url=base, excluded_checks=left_out)
+
+
+def test_every_operation_describes_its_errors_with_the_one_body() -> None:
+    document = _described().openapi()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            described = operation["responses"]
+            assert {"400", "403", "500", "503"} <= set(described), (method, path)
+            for status, answer in described.items():
+                if int(status) >= 400:
+                    reference = answer["content"]["application/json"]["schema"]["$ref"]
+                    assert reference.endswith("/ErrorBody"), (method, path, status)
+
+
+def test_upload_is_described_light_by_light() -> None:
+    body = _described().openapi()["paths"]["/api/v1/screenings"]["post"]["requestBody"]
+    assert set(body["content"]["multipart/form-data"]["schema"]["properties"]) == {"visible", "ir", "uv"}
