@@ -65,3 +65,5 @@ document.addEventListener("drop", async (event) => {
   dropping.hidden = true;
   screen(await droppedFiles(event.dataTransfer));
 });
+
+document.body.dataset.ready = "yes";

@@ -1,0 +1,336 @@
+"""The desk's page in a real Chromium: drop, verdict, languages, themes, keys, accessibility, no outside request."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
+sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
+
+from axe_playwright_python.sync_playwright import Axe  # noqa: E402
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright  # noqa: E402
+from service_fakes import draw_page  # noqa: E402
+from service_process import Service, running  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+
+WORDS = {
+    "refer": ("Refer", "أحِل"),
+    "look": ("Look", "دقّق"),
+    "no_anomaly": ("No anomaly found", "لم يُعثر على خلل"),
+    "not_checked": ("Not checked", "لم تُفحص"),
+}
+DROP = """({files}) => {
+  const transfer = new DataTransfer();
+  for (const [name, data] of files) {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, {type: "image/png"}));
+  }
+  for (const kind of ["dragenter", "dragover", "drop"])
+    document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: transfer, bubbles: true, cancelable: true}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("desk") / "data") as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages that fail the test on an error in the page or a request to anywhere but the service."""
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def opened(url: str, language: str = "en", theme: str = "light", width: int = 1366, height: int = 768) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,  # type: ignore[arg-type]
+            extra_http_headers={"Accept-Language": language},
+        )
+        contexts.append(context)
+        page = context.new_page()
+
+        def guard(route: Route) -> None:
+            if route.request.url.startswith((url.split("/screenings")[0], "data:", "blob:")):
+                route.continue_()
+            else:
+                faults.append(f"request to {route.request.url}")
+                route.abort()
+
+        page.route("**/*", guard)
+        page.on("pageerror", lambda error: faults.append(f"page error {error}"))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+        page.goto(url)
+        ready(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def drop(page: Page, **files: bytes) -> None:
+    names = [[f"{name}.png", base64.b64encode(data).decode()] for name, data in files.items()]
+    page.evaluate(DROP, {"files": names})
+
+
+def screen(page: Page) -> None:
+    drop(page, visible=draw_page(), uv=draw_page(70))
+    page.wait_for_url("**/screenings/*")
+    ready(page)
+
+
+def ready(page: Page) -> None:
+    """Waits until the page's scripts listen: a key that is pressed before reaches nobody."""
+    expect(page.locator("body")).to_have_attribute("data-ready", "yes")
+
+
+def shot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(
+        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    )
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(("language", "direction", "at"), [("en", "ltr", 0), ("ar", "rtl", 1)])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_dropped_images_lead_to_a_verdict(
+    service: Service, open_page: Callable[..., Page], language: str, direction: str, at: int, theme: str
+) -> None:
+    page = open_page(service.url, language, theme)
+    expect(page.locator("html")).to_have_attribute("dir", direction)
+    shot(page, f"empty-{language}-{theme}")
+    assert_accessible(page)
+    screen(page)
+    active = page.locator(".place[data-active]")
+    expect(active).to_have_count(1)
+    expect(active).to_contain_text(WORDS["refer"][at])
+    expect(page.locator("html")).to_have_attribute("dir", direction)
+    expect(page.locator("#coverage")).to_have_text(
+        "2 checks made, 1 not possible" if language == "en" else "أُجري فحصان، وتعذّر 1"
+    )
+    expect(page.locator(".reason")).to_have_count(2)
+    expect(page.locator(".fault").first).to_have_text("7")
+    expect(page.locator(".lines")).to_have_attribute("dir", "ltr")
+    page.wait_for_function("[...document.querySelectorAll('img')].every((i) => i.complete && i.naturalWidth > 0)")
+    shot(page, f"refer-{language}-{theme}")
+    assert_accessible(page)
+    page.keyboard.press("d")
+    shot(page, f"details-{language}-{theme}")
+    assert_accessible(page)
+
+
+def test_the_whole_decision_is_on_one_small_screen(service: Service, open_page: Callable[..., Page]) -> None:
+    page = open_page(service.url)
+    screen(page)
+    for place in (".place[data-active]", "#coverage", ".reason >> nth=1", ".advice", ".lines", ".facts", ".picture"):
+        box = page.locator(place).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 768, place
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('main *')].filter((e) => [...e.childNodes].some((n) => n.nodeType === 3"
+        " && n.data.trim()) && e.localName !== 'text' && e.localName !== 'kbd')"
+        ".map((e) => parseFloat(getComputedStyle(e).fontSize))"
+    )
+    assert min(sizes) >= 18
+
+
+@pytest.mark.parametrize("level", list(WORDS))
+def test_each_level_has_its_own_place_shape_and_word(
+    tmp_path: Path, open_page: Callable[..., Page], level: str
+) -> None:
+    with running(tmp_path / "data", FAKE_LEVEL=level) as own:
+        page = open_page(own.url)
+        screen(page)
+        active = page.locator(".place[data-active]")
+        expect(active).to_have_count(1)
+        expect(active).to_contain_text(WORDS[level][0])
+        assert (
+            page.locator(".place")
+            .nth(["no_anomaly", "look", "refer", "not_checked"].index(level))
+            .get_attribute("aria-current")
+        )
+        assert "genuine" not in page.content().lower()
+        shot(page, f"level-{level}")
+        shapes = page.locator(".shape").evaluate_all("all => all.map((s) => s.innerHTML)")
+        assert len(set(shapes)) == 4
+
+
+def test_keyboard_alone_is_enough(service: Service, open_page: Callable[..., Page], tmp_path: Path) -> None:
+    file = tmp_path / "scan.png"
+    file.write_bytes(draw_page())
+    page = open_page(service.url)
+    ready(page)
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("o")
+    chooser.value.set_files(file)
+    page.wait_for_url("**/screenings/*")
+    ready(page)
+    expect(page.locator("#details")).not_to_have_attribute("open", "")
+    page.keyboard.press("d")
+    expect(page.locator("#details")).to_have_attribute("open", "")
+    page.keyboard.press("d")
+    page.keyboard.press("Shift+?")
+    expect(page.locator("#help-dialog")).to_be_visible()
+    assert_accessible(page)
+    shot(page, "help")
+    page.keyboard.press("d")  # no key reaches the page behind the dialog
+    page.keyboard.press("Escape")
+    expect(page.locator("#help-dialog")).to_be_hidden()
+    expect(page.locator("#details")).not_to_have_attribute("open", "")
+    before = page.url
+    page.keyboard.press("l")
+    expect(page.locator("html")).to_have_attribute("lang", "ar")
+    ready(page)
+    assert page.url.split("?")[0] == before
+    page.keyboard.press("n")
+    expect(page.locator("#drop")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "ar")  # remembered
+
+
+def test_keys_work_on_an_arabic_keyboard_and_can_be_switched_off(
+    service: Service, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(service.url, "ar")
+    screen(page)
+    press = "([key, code]) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, code, bubbles: true}))"
+    page.evaluate(press, ["ي", "KeyD"])
+    expect(page.locator("#details")).to_have_attribute("open", "")
+    page.evaluate(press, ["؟", "Slash"])
+    expect(page.locator("#help-dialog")).to_be_visible()
+    page.locator("#keys-on").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+    expect(page.locator("#details")).to_have_attribute("open", "")
+    page.reload()
+    ready(page)
+    page.keyboard.press("d")
+    expect(page.locator("#details")).not_to_have_attribute("open", "")
+
+
+def test_lights_change_by_key_and_a_missing_one_is_shown_as_missing(
+    service: Service, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(service.url)
+    screen(page)
+    page.keyboard.press("3")
+    expect(page.locator("#picture-image")).to_have_attribute("href", image_url("uv", page))
+    expect(page.locator(".light").nth(1)).to_be_disabled()
+    expect(page.locator(".light").nth(1)).to_contain_text("not captured")
+    page.keyboard.press("2")
+    expect(page.locator("#picture-image")).to_have_attribute("href", image_url("uv", page))
+
+
+def image_url(light: str, page: Page) -> str:
+    return f"/api/v1/screenings/{page.url.rsplit('/', 1)[-1]}/images/0/{light}"
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_error_shows_code_message_and_remedy_and_no_verdict(
+    service: Service, open_page: Callable[..., Page], language: str
+) -> None:
+    page = open_page(service.url, language)
+    screen(page)
+    drop(page, visible=b"this is no picture")
+    failure = page.locator("#failure")
+    expect(failure).to_be_visible()
+    for part in ("message", "remedy", "code"):
+        expect(failure.locator(f"[data-part={part}]")).not_to_be_empty()
+    expect(failure.locator("[data-part=code]")).to_contain_text("capture.")
+    expect(page.locator("#result")).to_be_hidden()  # the last document's verdict is not this one's
+    expect(page.locator("#coverage")).to_be_hidden()
+    widths = page.locator(".place").evaluate_all("all => all.map((p) => getComputedStyle(p).borderTopWidth)")
+    assert len(set(widths)) == 1
+    shot(page, f"error-{language}")
+    assert_accessible(page)
+
+
+def test_two_unclear_files_are_refused_before_anything_is_sent(
+    service: Service, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(service.url)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    drop(page, scan1=draw_page(), scan2=draw_page())
+    expect(page.locator("#failure")).to_contain_text("which light")
+    expect(page.locator("#failure")).to_contain_text("Name them visible, ir and uv")
+    assert "POST" not in sent
+
+
+def test_old_verdict_is_gone_while_the_next_document_is_checked(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with running(tmp_path / "data", FAKE_SECONDS="1.5") as slow:
+        page = open_page(slow.url)
+        screen(page)
+        drop(page, visible=draw_page(120))
+        expect(page.locator("#progress")).to_be_visible()
+        expect(page.locator("#result")).to_be_hidden()
+        colours = page.locator(".place").evaluate_all("all => all.map((p) => getComputedStyle(p).color)")
+        assert len(set(colours)) == 1
+        shot(page, "progress")
+        first = page.url
+        page.wait_for_url(lambda url: "/screenings/" in url and url != first)
+
+
+def test_unfinished_after_ten_seconds_says_so(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with running(tmp_path / "data", FAKE_SECONDS="12") as slow:
+        page = open_page(slow.url)
+        drop(page, visible=draw_page())
+        expect(page.locator("#progress")).to_be_visible()
+        expect(page.locator("#progress-slow")).to_be_hidden()
+        expect(page.locator("#progress-slow")).to_be_visible(timeout=11_500)
+        expect(page.locator(".place[data-active]")).to_have_count(0)
+
+
+def test_service_that_is_gone_is_an_error_with_a_remedy(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with running(tmp_path / "data") as gone:
+        page = open_page(gone.url)
+        gone.process.kill()
+        gone.process.wait()
+        drop(page, visible=draw_page())
+        expect(page.locator("#failure")).to_contain_text("did not answer")
+
+
+def test_narrow_window_needs_no_sideways_scrolling(service: Service, open_page: Callable[..., Page]) -> None:
+    page = open_page(service.url, width=400, height=800)
+    screen(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shot(page, "narrow")
