@@ -7,6 +7,7 @@ lying beside them. There is always at least one page; where nothing was found it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -23,12 +24,11 @@ from dafec.outline import (
     MRZ_LAYOUT,
     Outline,
     OutlineSource,
-    map_points,
     outline_from_quad,
     outline_from_zone,
-    quad_to_quad,
 )
 from dafec.registration import Registration, register
+from dafec.sides import map_points, quad_to_quad
 
 __all__ = ["Page", "Registration", "find_pages"]
 
@@ -80,11 +80,18 @@ def _to_uint8(pixels: Pixels, bit_depth: int) -> NDArray[np.uint8]:
 
 
 def _shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    scale = min(1.0, _SMALL_PX / max(image.shape[:2]))
-    if scale == 1.0:
-        return image, 1.0
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint8), scale
+    # Whole factors: averaging blocks is several times quicker than averaging fractions of pixels.
+    factor = math.ceil(max(image.shape[:2]) / _SMALL_PX)
+    return _average_blocks(image, factor), 1.0 / factor
+
+
+def _average_blocks(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """The image reduced by a whole factor; rows and columns that fill no block are left out."""
+    if factor <= 1 or min(image.shape[:2]) < factor:
+        return image
+    height, width = image.shape[0] // factor, image.shape[1] // factor
+    whole = image[: height * factor, : width * factor]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _size_of_quad(quad: Quad, dpi: float | None) -> tuple[DocumentFormat | None, tuple[float, float], float | None]:
@@ -242,12 +249,11 @@ def _reduced_grey(
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 2, 0)
     high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 3, [frame.width_px, frame.height_px])
     crop = _to_uint8(_single_band(frame.pixels, frame.light)[low[1] : high[1], low[0] : high[0]], frame.bit_depth)
+    blocks = int(factor)
+    crop = _average_blocks(crop, blocks)
+    shrink = 1.0 / blocks
     if crop.ndim == 3:
         crop = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    shrink = 1.0
-    if factor > 1.3:
-        shrink = 1 / factor
-        crop = np.asarray(cv2.resize(crop, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     # Pixel centres: reduced pixel x lies at (x + 0.5) / shrink - 0.5 of the crop, page pixel likewise by the factor.
     to_page = np.array([[width / target[0], 0, 0], [0, height / target[1], 0], [0, 0, 1.0]])
     to_page[:2, 2] = (np.diag(to_page)[:2] - 1) / 2

@@ -29,6 +29,7 @@ IssueKind = Literal[
 _BLUR_LIMIT_UM: Mapping[Light, float] = {"visible": 420.0, "ir": 600.0}
 _SHARP_PX = 2.2  # no edge in a sampled image is sharper than about 1.4 pixels: few pixels are not blur
 _MIN_CONTRAST = 0.12  # an edge lower than this, of full scale, says nothing about focus
+_SCAN_LINES = 72  # rows and columns edges are looked for in
 _MIN_EDGES = 60  # fewer edges than this give no figure
 _SATURATED = 0.985
 _GLARE_LIMIT = 0.01  # of the page; a reflected lamp tube covers 2 to 10 %
@@ -120,8 +121,8 @@ def edge_spread_px(grey: NDArray[np.float32]) -> float:
         The lower quartile of 10-90 % rises in pixels, over edges of good contrast in rows and columns; NaN where the
         image has too few edges to tell.
     """
-    rows = grey[:: max(1, grey.shape[0] // 160)]
-    columns = np.ascontiguousarray(grey[:, :: max(1, grey.shape[1] // 160)].T)
+    rows = grey[:: max(1, grey.shape[0] // _SCAN_LINES)]
+    columns = np.ascontiguousarray(grey[:, :: max(1, grey.shape[1] // _SCAN_LINES)].T)
     found = []
     for signals in (rows, columns):
         spread, contrast = _spreads(signals)
@@ -131,7 +132,7 @@ def edge_spread_px(grey: NDArray[np.float32]) -> float:
     return float(np.quantile(usable, 0.25)) if len(usable) >= _MIN_EDGES else float("nan")
 
 
-def _coarse(grey: NDArray[np.float32], px_per_mm: float, wanted: float = 4.0) -> tuple[NDArray[np.float32], float]:
+def _coarse(grey: NDArray[np.float32], px_per_mm: float, wanted: float = 2.5) -> tuple[NDArray[np.float32], float]:
     """The image at about ``wanted`` pixels a millimetre, and its true scale."""
     step = max(1, int(px_per_mm // wanted))
     return np.ascontiguousarray(grey[::step, ::step]), px_per_mm / step

@@ -18,9 +18,10 @@ from dafec.capture import CapturedPage, Frame
 from dafec.features.contract import CheckContext
 from dafec.geometry import FORMAT_SIZE_MM, Quad
 from dafec.ocr.types import MrzRead
-from dafec.outline import MRZ_LAYOUT, expected_zone_mm, map_points
+from dafec.outline import MRZ_LAYOUT, expected_zone_mm
 from dafec.page import Page, find_pages
 from dafec.quality import assess_quality
+from dafec.sides import map_points
 
 CARBON_IR, DYE_IR = 0.06, 0.80
 DULL, BRIGHT = (0.008, 0.010, 0.001), (0.22, 0.33, 0.80)  # glow of the paper under 365 nm, linear RGB

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from dafec.capture import CapturedPage
 from dafec.geometry import FORMAT_SIZE_MM, Quad
 from dafec.ocr.types import CharRead, LineRead, MrzRead
-from dafec.outline import expected_zone_mm, map_points
+from dafec.outline import expected_zone_mm
 from dafec.page import find_pages, format_of_read
+from dafec.sides import map_points
 from tests.synthetic_pages import (
     Look,
     frame,
