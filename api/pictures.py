@@ -19,6 +19,7 @@ __all__ = ["check_crop", "display_picture"]
 _LONGEST_SIDE_PX = 1600
 _CROP_WIDTH_PX = 900
 _CROP_MARGIN_MM = 2.0
+_CROP_PROPORTION = 3.0  # width to height, at least
 _MOST_PX_PER_MM = 24.0  # about 600 dpi; finer than any screen shows
 
 Grey8 = NDArray[np.uint8]
@@ -51,7 +52,7 @@ def display_picture(frame: Frame, document: DocumentInfo, primary_px: tuple[int,
 def check_crop(
     frame: Frame, document: DocumentInfo, primary_px: tuple[int, int], region_mm: tuple[float, float, float, float]
 ) -> bytes:
-    """A region of the document with a margin of two millimetres.
+    """A region of the document with a margin of two millimetres, at least three times as wide as high.
 
     Args:
         frame: the light to show.
@@ -73,6 +74,11 @@ def check_crop(
     bottom = min(document.height_mm, y + height + _CROP_MARGIN_MM)
     if right - left < 1.0 or bottom - top < 1.0:
         raise ServiceError("screening.no_region", status=404)
+    # A single character says little without its neighbours: a narrow region is shown with what stands beside it.
+    lacking = _CROP_PROPORTION * (bottom - top) - (right - left)
+    if lacking > 0:
+        left = max(0.0, min(left - lacking / 2, document.width_mm - (right - left) - lacking))
+        right = min(document.width_mm, left + _CROP_PROPORTION * (bottom - top))
     box_mm = (left, top, right - left, bottom - top)
     return _png(_cut(_eight_bits(frame), document, primary_px, box_mm, _CROP_WIDTH_PX))
 

@@ -6,6 +6,7 @@ No likelihood ratio, no score and no model name reaches the first screen; the de
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -17,11 +18,32 @@ from dafec.messages import Language, text
 from dafec.report import CheckInfo, MrzInfo, Report, TextInfo
 from dafec.verdict import Level
 
-__all__ = ["LEVEL_PLACES", "CheckRow", "DeskView", "DigitFault", "Fact", "MrzPiece", "PictureView", "Reason", "present"]
+__all__ = [
+    "LEVEL_PLACES",
+    "CheckRow",
+    "DeskView",
+    "DigitFault",
+    "Fact",
+    "Mark",
+    "MrzPiece",
+    "PictureView",
+    "Reason",
+    "present",
+]
 
 #: The places of the four verdicts on the screen, in reading order. They never move.
 LEVEL_PLACES: tuple[Level, ...] = ("no_anomaly", "look", "refer", "not_checked")
 _MOST_REASONS = 3
+_FIRST_SENTENCE = re.compile(r"(.+?[.!?\u061f])(?:\s|$)", re.DOTALL)
+_FIGURES = re.compile(r"\s*\([^()]*\d[^()]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A frame round a region and a disc with its number, in millimetres on the document."""
+
+    box: tuple[float, float, float, float]  # x, y, width, height
+    disc: tuple[float, float, float]  # x, y of the centre, radius
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +53,7 @@ class Reason:
     number: int  # 1-based; stands beside the text and in the picture
     text: str
     crop_url: str | None  # picture of the place, where there is one
-    region_mm: tuple[float, float, float, float] | None
+    mark: Mark | None  # its place in the picture of the document
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +150,11 @@ def present(report: Report, language: Language) -> DeskView:
         digit_faults=tuple(_digit_faults(report.mrz, language)),
         facts=tuple(_facts(report, language)),
         pictures=tuple(_pictures(report, base, language)),
-        quality=tuple(_in(issue.text, language) for issue in report.capture.quality),
+        quality=tuple(
+            _in(issue.text, language)
+            for issue in report.capture.quality
+            if issue.kind != "missing_band" or f"no_{issue.light}" not in verdict.notes  # said there already
+        ),
         checks=tuple(_check_row(check, language) for check in report.checks),
         size_mm=(document.width_mm, document.height_mm)
         if has_place and document.width_mm and document.height_mm
@@ -148,13 +174,32 @@ def _reasons(report: Report, base: str, language: Language, *, has_place: bool) 
     by_id = {check.id: check for check in report.checks}
     named = [by_id[check_id] for check_id in report.verdict.reasons if check_id in by_id]
     for number, check in enumerate(named[:_MOST_REASONS], start=1):
-        placed = has_place and check.region_mm is not None
+        width_mm = report.document.width_mm
+        mark = _mark(check.region_mm, width_mm) if has_place and check.region_mm and width_mm else None
         yield Reason(
             number=number,
-            text=_in(check.text, language),
-            crop_url=f"{base}/checks/{quote(check.id)}/image" if placed else None,
-            region_mm=check.region_mm if placed else None,
+            text=_plain(_in(check.text, language)),
+            crop_url=f"{base}/checks/{quote(check.id)}/image" if mark else None,
+            mark=mark,
         )
+
+
+def _mark(region_mm: tuple[float, float, float, float], width_mm: float) -> Mark:
+    """Sized for the document's width, so that a card's marks look as large on the screen as a passport's."""
+    x, y, width, height = region_mm
+    unit = width_mm / 125.0
+    radius = 3.4 * unit
+    box = (x - unit, y - unit, width + 2 * unit, height + 2 * unit)
+    return Mark(box, (max(box[0], radius + unit), max(box[1], radius + unit), radius))
+
+
+def _plain(said: str) -> str:
+    """What a check found, without its figures and further explanations: those stand in the details.
+
+    The first sentence of a check's text says what was found; figures that belong to it stand in brackets.
+    """
+    first = _FIRST_SENTENCE.match(said)
+    return _FIGURES.sub("", first.group(1) if first else said)
 
 
 def _pieces(mrz: MrzInfo, number: int) -> Iterator[MrzPiece]:

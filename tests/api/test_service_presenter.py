@@ -142,3 +142,36 @@ def test_nationality_other_than_the_issuer_is_set_apart() -> None:
 def test_coverage_counts_in_words() -> None:
     assert present(report(), "en").coverage == "2 checks made, 1 not possible"
     assert present(report(), "ar").coverage == "أُجري فحصان، وتعذّر 1"
+
+
+def test_first_screen_says_what_was_found_without_figures() -> None:
+    source = report().model_dump(by_alias=True)
+    source["checks"][0]["text"] = {
+        "en": "The paper shines (brightness 0.88, usual 0.2 at most) like office paper. Look under the lamp.",
+        "ar": "الورق يتوهج (السطوع 0.88). انظر.",
+    }
+    changed = Report.model_validate(source)
+    assert present(changed, "en").reasons[0].text == "The paper shines like office paper."
+    assert present(changed, "ar").reasons[0].text == "الورق يتوهج."
+    assert "0.88" in present(changed, "en").checks[0].text
+
+
+def test_mark_of_a_region_at_the_edge_stays_in_the_picture() -> None:
+    source = report().model_dump(by_alias=True)
+    source["checks"][0]["region_mm"] = (0.0, 0.0, 125.0, 88.0)
+    mark = present(Report.model_validate(source), "en").reasons[0].mark
+    assert mark is not None
+    x, y, radius = mark.disc
+    assert min(x, y) >= radius
+
+
+def test_missing_light_is_said_once() -> None:
+    source = report().model_dump(by_alias=True)
+    issue = {
+        "kind": "missing_band", "light": "ir", "value": None, "limit": None, "unit": "", "affects": [],
+        "message": "x", "text": {"en": "There is no infrared image.", "ar": "x"},
+    }  # fmt: skip
+    source["capture"]["quality"] = [issue]
+    assert present(Report.model_validate(source), "en").quality == ("There is no infrared image.",)
+    source["verdict"]["notes"] = ["no_ir"]
+    assert present(Report.model_validate(source), "en").quality == ()

@@ -39,7 +39,9 @@ lights.find((light) => light.dataset.url)?.setAttribute("aria-pressed", "true");
 function toggleDetails() {
   if (!details) return;
   details.open = !details.open;
-  if (details.open) details.querySelector("summary").focus();
+  if (!details.open) return;
+  details.querySelector("summary").focus();
+  details.scrollIntoView({ block: "start" });
 }
 
 listen({
