@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,6 +68,8 @@ MRZ_LAYOUT: dict[DocumentFormat, MrzLayout] = {
 
 _PITCH_MM = 2.54
 _SIDE_BEARING_MM = 0.9  # of one pitch is not ink: the last character ends that much before its cell
+_FRAME_SUPPORT = 0.45  # what the frame's border counts for as a side: it is one where the document fills the frame
+
 #: How a page in a hand leans away from the camera: height left, width of the far edge. Tried where the flat page fails.
 _TILTS = ((0.72, 0.88), (0.87, 0.94))
 
@@ -151,6 +154,19 @@ def _prefer_full_frame(chosen: dict[Side, SideLine], options: dict[Side, list[Si
             chosen[side] = border
 
 
+def _at_search_scale(
+    small: NDArray[np.uint8], small_scale: float, frame_from_mm: FloatArray
+) -> tuple[NDArray[np.uint8], float]:
+    """The reduced frame at three to six pixels a millimetre: finer, a drawn outline falls between two strip rows."""
+    factor = int(np.sqrt(abs(np.linalg.det(frame_from_mm[:2, :2]))) * small_scale / 3.0)
+    if factor < 2 or min(small.shape[:2]) < 8 * factor:
+        return small, small_scale
+    height, width = small.shape[0] // factor, small.shape[1] // factor
+    whole = small[: height * factor, : width * factor]
+    reduced = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(reduced, dtype=np.uint8), small_scale / factor
+
+
 def _search(
     image: NDArray[np.uint8],
     small: NDArray[np.uint8],
@@ -159,7 +175,10 @@ def _search(
     size_mm: tuple[float, float],
     expect: Expectation,
 ) -> tuple[dict[Side, SideLine], Outline]:
+    small, small_scale = _at_search_scale(small, small_scale, frame_from_mm)
+    # Pixel centres: block n of k pixels is centred at k n + (k - 1) / 2.
     shrink = np.diag([small_scale, small_scale, 1.0])
+    shrink[:2, 2] = (small_scale - 1) / 2
     small_from_mm = shrink @ frame_from_mm
     options: dict[Side, list[SideLine]] = {}
     for side in SIDES:
@@ -184,7 +203,7 @@ def _search(
         source = "edges"
     elif kinds.count("frame") >= 2 and kinds.count("expected") <= 1:
         source = "frame"
-    support = float(np.mean([line.support for line in chosen.values()]))
+    support = float(np.mean([_FRAME_SUPPORT if line.kind == "frame" else line.support for line in chosen.values()]))
     return chosen, Outline(corners, source, size_mm, support)
 
 
@@ -290,19 +309,27 @@ def _is_flat_page(outline: Outline) -> bool:
 
 
 def _guesses(
-    lines: dict[Side, SideLine], zone_px: FloatArray, fmt: DocumentFormat
-) -> Iterator[tuple[FloatArray, Expectation]]:
-    """Other ways the page may lie, as untilted millimetres from the page's, likeliest first."""
+    lines: dict[Side, SideLine],
+    similarity: FloatArray,
+    zone_px: FloatArray,
+    fmt: DocumentFormat,
+    hints: Sequence[FloatArray],
+) -> Iterator[tuple[FloatArray, Expectation, bool]]:
+    """Other ways the page may lie: frame pixels from millimetres, how sure, and whether edges alone judge them."""
     size_mm = FORMAT_SIZE_MM[fmt]
     rescaled = _rescaled(lines, size_mm)
     if rescaled is not None:
-        yield rescaled, _FROM_QUAD
+        yield similarity @ rescaled, _FROM_QUAD, True
+    for hint in hints:
+        ordered = _order_by_zone(hint, zone_px)
+        if not _contradicts_zone(Outline(ordered, "edges", size_mm, 0.5), zone_px, fmt):
+            yield quad_to_quad(page_corners(size_mm), ordered), _FROM_QUAD, False
     stretch = _zone_stretch(zone_px, fmt)
     if 0.03 < abs(stretch - 1) < 0.35:
-        yield _tilted(size_mm, fmt, stretch, 1.0), _FROM_ZONE
+        yield similarity @ _tilted(size_mm, fmt, stretch, 1.0), _FROM_ZONE, False
     if sum(line.support > 0.5 for line in lines.values()) < 3 and all(line.kind != "frame" for line in lines.values()):
         for tilt in _TILTS:
-            yield _tilted(size_mm, fmt, *tilt), _FROM_ZONE
+            yield similarity @ _tilted(size_mm, fmt, *tilt), _FROM_ZONE, False
 
 
 def outline_from_zone(
@@ -329,23 +356,15 @@ def outline_from_zone(
     """
     size_mm = FORMAT_SIZE_MM[fmt]
     similarity = _similarity_from_zone(zone_px, fmt)
-    for hint in hints:
-        ordered = _order_by_zone(hint, zone_px)
-        guess = Outline(ordered, "edges", size_mm, 0.5)
-        if not _contradicts_zone(guess, zone_px, fmt):
-            frame_from_mm = quad_to_quad(page_corners(size_mm), ordered)
-            _, found = _search(image, small, small_scale, frame_from_mm, size_mm, _FROM_QUAD)
-            if found.source == "edges" and not _contradicts_zone(found, zone_px, fmt):
-                return found
     lines, found = _search(image, small, small_scale, similarity, size_mm, _FROM_ZONE)
-    for guess_mm, expect in _guesses(lines, zone_px, fmt):
+    for frame_from_mm, expect, by_edges in _guesses(lines, similarity, zone_px, fmt, hints):
         if _is_flat_page(found):
             break
-        _, again = _search(image, small, small_scale, similarity @ guess_mm, size_mm, expect)
+        _, again = _search(image, small, small_scale, frame_from_mm, size_mm, expect)
         # A zone of another pitch is never where the standard has it: there the edges alone decide.
         better = _merit(again, zone_px, fmt) > _merit(found, zone_px, fmt) + 0.01
-        if expect is _FROM_QUAD:
-            better = again.support > found.support
+        if by_edges:
+            better = again.support > found.support - 0.08
         if better and not _contradicts_zone(again, zone_px, fmt):
             found = again
     if found.source == "mrz" or _contradicts_zone(found, zone_px, fmt):

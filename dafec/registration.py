@@ -188,7 +188,7 @@ def _is_convincing(
             margin + dx : other.shape[1] - margin + dx,
         ]
         shifted.append(_correlation(one[inner], moved))
-    clear = correlation > max(shifted) + 0.04 and correlation > np.mean(shifted) + 4 * np.std(shifted)
+    clear = correlation > max(shifted) + 0.04 and correlation > np.mean(shifted) + 3 * np.std(shifted)
     return bool(clear and correlation > 0.08), correlation
 
 

@@ -146,7 +146,7 @@ def test_open_booklet_gives_the_half_with_the_zone():
     look = Look(lights=VISIBLE)
     px = look.px_per_mm
     data = render(look)["visible"]
-    other = render(Look(lights=VISIBLE, seed=9))["visible"][::-1]
+    other = render(Look(lights=VISIBLE, seed=9))["visible"]
     booklet = np.vstack([other, data]).astype(np.float32)
     fold = np.exp(-(((np.arange(len(booklet)) - len(other)) / (0.7 * px)) ** 2) / 2)  # its shadow
     booklet = (booklet * (1 - 0.35 * fold[:, None, None])).astype(np.uint8)
