@@ -114,7 +114,7 @@ class DeskView:
     coverage: str
     notes: tuple[str, ...]
     reasons: tuple[Reason, ...]
-    mrz_status: str
+    mrz_unsure: bool  # some characters are marked as not certain
     mrz_lines: tuple[tuple[MrzPiece, ...], ...]
     digit_faults: tuple[DigitFault, ...]
     facts: tuple[Fact, ...]
@@ -145,7 +145,7 @@ def present(report: Report, language: Language) -> DeskView:
         coverage=_coverage(verdict.made, verdict.not_possible, language),
         notes=tuple(text(f"verdict.notes.{note}", language) for note in verdict.notes),
         reasons=tuple(_reasons(report, base, language, has_place=has_place)),
-        mrz_status=report.mrz.status,
+        mrz_unsure=bool(report.mrz.alternatives),
         mrz_lines=tuple(tuple(_pieces(report.mrz, number)) for number in range(len(report.mrz.lines))),
         digit_faults=tuple(_digit_faults(report.mrz, language)),
         facts=tuple(_facts(report, language)),
