@@ -274,6 +274,9 @@ def _other_frame_from_primary(primary: Frame, other: Frame) -> FloatArray:
 
 def _as_unit(pixels: Pixels, bit_depth: int) -> NDArray[np.float32]:
     """Integers of ``bit_depth`` significant bits as 0..1 of full scale."""
+    if pixels.dtype == np.uint8:
+        table = np.arange(256, dtype=np.float32) / np.float32(2**bit_depth - 1)
+        return np.asarray(cv2.LUT(np.asarray(pixels, dtype=np.uint8), table), dtype=np.float32)
     return np.multiply(pixels, np.float32(1.0 / (2**bit_depth - 1)), dtype=np.float32)
 
 
