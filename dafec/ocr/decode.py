@@ -1,8 +1,8 @@
 """From the recogniser's columns to characters with probabilities.
 
-The recogniser says for every four pixels of a strip whether a character's centre lies there, and which. Characters are the
-peaks; where their number is not that of a format, the regular comb of 30, 36 or 44 equal steps that explains the columns best
-decides how many there are. Nothing here knows what a check digit is.
+The recogniser says for every four pixels of a strip whether a character's centre lies there, and which. Characters are
+the peaks; where their number is not that of a format, the regular comb of 30, 36 or 44 equal steps that explains the
+columns best decides how many there are. Nothing here knows what a check digit is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dafec.geometry import FloatArray
 from dafec.ocr.types import ALPHABET
 
-__all__ = ["LENGTHS", "STRIDE_PX", "LineColumns", "decode_lines"]
+__all__ = ["LENGTHS", "STRIDE_PX", "DecodedLine", "LineColumns", "decode_lines"]
 
 STRIDE_PX = 4.0
 LENGTHS = (30, 36, 44)

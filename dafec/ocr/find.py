@@ -1,23 +1,24 @@
 """Finding machine-readable zones in a frame, at any rotation, with the detector model.
 
-The detector sees the whole frame at 512 pixels (1,024 where nothing was found and the frame has more to show) and gives at a quarter
-of that size the probability of a zone, the probability of a document, and the reading direction.
+The detector sees the whole frame at 512 pixels and gives at a quarter of that size the probability of a zone, the
+probability of a document, and the reading direction. Where that view yields nothing readable, the reader asks for
+others: larger, smaller, and turned by an eighth.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dafec.geometry import FloatArray
 from dafec.models.runtime import Session
 
-__all__ = ["Located", "RoughZone", "locate_zones"]
+__all__ = ["FIRST_VIEW", "Located", "RoughZone", "View", "further_views", "locate_zones"]
 
-_SIDE_PX = 512
-_LARGE_SIDE_PX = 1024
 _THRESHOLD = 0.4  # of the zone probability; the line finder rejects what is not a zone
 _MIN_CELLS = 10  # of 4 x 4 detector pixels
 _MIN_ASPECT = 2.2  # the squarest zone, three lines of TD1, is 6.9 times as wide as high; halves of it are accepted
@@ -27,7 +28,7 @@ _MIN_ASPECT = 2.2  # the squarest zone, three lines of TD1, is 6.9 times as wide
 class RoughZone:
     """A zone as the detector sees it."""
 
-    centre: tuple[float, float]  # frame pixels
+    centre: tuple[float, float]  # pixels of the frame
     angle_rad: float  # reading direction, clockwise on the screen from "to the right"
     width_px: float  # along the reading direction, frame pixels
     height_px: float
@@ -43,15 +44,55 @@ class Located:
     mask_scale: float  # frame pixels per mask pixel
 
 
-def _run(grey: NDArray[np.uint8], session: Session, side: int) -> tuple[NDArray[np.float32], float]:
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the detector looks at a frame."""
+
+    side_px: int = 512  # of the longest side as the detector sees it
+    turn_rad: float = 0.0  # the frame is turned by this before
+
+
+FIRST_VIEW = View()
+
+
+def further_views(grey: NDArray[np.uint8]) -> list[View]:
+    """Views worth trying on a frame where the first showed nothing readable, cheapest and likeliest first."""
+    views = [View(1024)] if max(grey.shape) > 640 else []
+    return [*views, View(288), View(640, math.pi / 4)]
+
+
+def _seen(grey: NDArray[np.uint8], view: View) -> tuple[NDArray[np.uint8], FloatArray]:
+    """The frame as the detector sees it, and the (2, 3) affine map from detector pixels to frame pixels."""
     height, width = grey.shape
-    scale = side / max(height, width)
+    scale = view.side_px / max(height, width)
+    if view.turn_rad:
+        scale /= math.sqrt(2)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(grey, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small = np.asarray(
+        cv2.resize(grey, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), dtype=np.uint8
+    )
+    grow = np.diag([width / w, height / h])
+    offset = np.diag(grow) * 0.5 - 0.5
+    if not view.turn_rad:
+        return small, np.hstack([grow, offset[:, None]])
+    c, s = math.cos(view.turn_rad), math.sin(view.turn_rad)
+    turn = np.array([[c, -s], [s, c]])
+    side = int(math.hypot(w, h)) + 1
+    shift = np.array([side / 2, side / 2]) - turn @ np.array([w / 2, h / 2])
+    turned = np.asarray(
+        cv2.warpAffine(small, np.hstack([turn, shift[:, None]]), (side, side), borderMode=cv2.BORDER_REPLICATE),
+        np.uint8,
+    )
+    back = grow @ turn.T
+    return turned, np.hstack([back, (offset - back @ shift)[:, None]])
+
+
+def _run(seen: NDArray[np.uint8], session: Session) -> NDArray[np.float32]:
+    h, w = seen.shape
     padded = np.zeros((1, 1, -(-h // 32) * 32, -(-w // 32) * 32), np.float32)
-    padded[0, 0, :h, :w] = (small.astype(np.float32) - 128) / 64
-    maps = session.run(padded)[0][0]
-    return maps[:, : -(-h // 4), : -(-w // 4)], 4 / scale
+    padded[0, 0, :h, :w] = (seen.astype(np.float32) - 128) / 64
+    maps: NDArray[np.float32] = session.run(padded)[0][0]
+    return maps[:, : -(-h // 4), : -(-w // 4)]
 
 
 def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -59,7 +100,7 @@ def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _component(
-    probability: NDArray[np.float32], maps: NDArray[np.float32], ys: NDArray[np.intp], xs: NDArray[np.intp], cell: float
+    probability: NDArray[np.float32], maps: NDArray[np.float32], ys: NDArray[np.intp], xs: NDArray[np.intp]
 ) -> RoughZone | None:
     weight = probability[ys, xs]
     turn = np.array([float((maps[2, ys, xs] * weight).sum()), float((maps[3, ys, xs] * weight).sum())]) / float(
@@ -83,13 +124,27 @@ def _component(
     if width / height < _MIN_ASPECT:
         return None
     centre = middle + axis * (along.max() + along.min()) / 2 + down * (across.max() + across.min()) / 2
-    centre = (centre + 0.5) * cell - 0.5
+    centre = (centre + 0.5) * 4 - 0.5
     return RoughZone(
         (float(centre[0]), float(centre[1])),
         float(np.arctan2(axis[1], axis[0])),
-        width * cell,
-        height * cell,
+        width * 4,
+        height * 4,
         float(weight.mean()),
+    )
+
+
+def _in_frame(zone: RoughZone, frame_from_seen: FloatArray) -> RoughZone:
+    linear = frame_from_seen[:, :2]
+    along = linear @ np.array([math.cos(zone.angle_rad), math.sin(zone.angle_rad)])
+    scale = float(np.hypot(*along))
+    centre = linear @ np.asarray(zone.centre) + frame_from_seen[:, 2]
+    return RoughZone(
+        (float(centre[0]), float(centre[1])),
+        float(np.arctan2(along[1], along[0])),
+        zone.width_px * scale,
+        zone.height_px * scale,
+        zone.score,
     )
 
 
@@ -120,7 +175,7 @@ def _merge(a: RoughZone, b: RoughZone) -> RoughZone:
     )
 
 
-def _zones(maps: NDArray[np.float32], cell: float) -> list[RoughZone]:
+def _zones(maps: NDArray[np.float32]) -> list[RoughZone]:
     probability = _sigmoid(maps[0])
     count, labels = cv2.connectedComponents((probability > _THRESHOLD).astype(np.uint8), connectivity=8)
     found: list[RoughZone] = []
@@ -128,7 +183,7 @@ def _zones(maps: NDArray[np.float32], cell: float) -> list[RoughZone]:
         ys, xs = np.nonzero(labels == label)
         if len(ys) < _MIN_CELLS:
             continue
-        zone = _component(probability, maps, ys, xs, cell)
+        zone = _component(probability, maps, ys, xs)
         if zone is not None:
             found.append(zone)
     merged: list[RoughZone] = []
@@ -141,23 +196,22 @@ def _zones(maps: NDArray[np.float32], cell: float) -> list[RoughZone]:
     return sorted(merged, key=lambda z: -z.score * z.width_px)
 
 
-def locate_zones(grey: NDArray[np.uint8], session: Session, *, most: int = 6) -> Located:
+def locate_zones(grey: NDArray[np.uint8], session: Session, *, view: View = FIRST_VIEW, most: int = 6) -> Located:
     """Finds machine-readable zones and documents.
 
     Args:
         grey: (h, w) uint8.
         session: the model ``mrz_detector``.
+        view: how the detector looks at the frame.
         most: zones to give at most.
 
     Returns:
-        Zones, best first, and the document mask.
+        Zones, best first, and the document mask in the geometry of the view.
 
     Raises:
         InstallationError: the model failed.
     """
-    maps, cell = _run(grey, session, _SIDE_PX)
-    zones = _zones(maps, cell)
-    if not zones and max(grey.shape) > _SIDE_PX * 1.3:
-        large, large_cell = _run(grey, session, _LARGE_SIDE_PX)
-        zones = _zones(large, large_cell)
-    return Located(tuple(zones[:most]), _sigmoid(maps[1]), cell)
+    seen, frame_from_seen = _seen(grey, view)
+    maps = _run(seen, session)
+    zones = [_in_frame(zone, frame_from_seen) for zone in _zones(maps)[:most]]
+    return Located(tuple(zones), _sigmoid(maps[1]), 4 * float(frame_from_seen[0, 0]))

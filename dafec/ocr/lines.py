@@ -1,7 +1,8 @@
 """The printed lines of a zone: where each begins, ends and bends, and how high its capitals are.
 
-The line finder gives a map of "middle of a printed MRZ line" over the upright zone crop. Lines are its connected ridges; each is
-fitted with a parabola, and all lines of a zone share their ends, since Doc 9303 gives them equal lengths.
+The line finder gives a map of "middle of a printed MRZ line" over the upright zone crop. Lines are its connected
+ridges; each is fitted with a parabola, and all lines of a zone share their ends, since Doc 9303 gives them equal
+lengths.
 """
 
 from __future__ import annotations

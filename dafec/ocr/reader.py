@@ -2,17 +2,15 @@
 
     frame -> zones (detector) -> lines (line finder) -> strips -> columns (recogniser) -> characters
 
-The reader shows what is printed. It knows no check digits and no grammar; the only use of Doc 9303 here is that a zone has
-two or three lines of 30, 36 or 44 characters. Each probability is calibrated on rendered zones of the development split
-(``dafec/ocr/data/calibration.toml`` and the command named there).
+The reader shows what is printed. It knows no check digits and no grammar; the only use of Doc 9303 here is that a zone
+has two or three lines of 30, 36 or 44 characters. Each probability is calibrated on rendered zones of the development
+split (``dafec/ocr/data/calibration.toml`` and the command named there).
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import cv2
 import numpy as np
@@ -20,34 +18,20 @@ from numpy.typing import NDArray
 
 from dafec.geometry import DocumentFormat, FloatArray, Quad
 from dafec.models.runtime import Session, load_session
-from dafec.ocr.decode import DecodedLine, LineColumns, decode_lines
-from dafec.ocr.find import Located, RoughZone, locate_zones
+from dafec.ocr.decode import DecodedLine
+from dafec.ocr.find import RoughZone, further_views, locate_zones
 from dafec.ocr.lines import find_lines
-from dafec.ocr.strip import CAP_PX, STRIP_HEIGHT, LineGeometry, Strip, cut_strip
+from dafec.ocr.recognise import Calibration, Recognition, look_again, past_the_ends, recognise_lines, turned
+from dafec.ocr.strip import CAP_PX, STRIP_HEIGHT, Strip
 from dafec.ocr.types import ALPHABET, CharRead, LineRead, MrzRead, ReadStatus
 
 __all__ = ["Calibration", "FrameRead", "OcrContext", "read_frame", "read_image"]
 
 _MIN_MEAN = 0.45  # mean probability of the best character below which a "zone" is some other print
+_UPRIGHT_MEAN = 0.7  # mean below which the zone is read from the other side as well
+_CLEAR_MEAN = 0.9  # of a zone that was found where it is; print taken for a zone stays far below
 _MIN_LINE = 20  # characters; fewer are not a line of any zone
-_OTHER_SIZES = (0.93, 1.07)  # of the cap height, for a second and third look
 _ALTERNATIVE = 0.001  # DESIGN.md: alternatives of at least this probability are reported
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How logits become probabilities, and from which on a character is certain."""
-
-    temperature: float  # logits are divided by it
-    certain: float  # probability each character needs for status ``read``
-    certain_zone: float  # probability that all characters are right, likewise
-    present: float  # probability that a character stands at its place, likewise
-
-    @classmethod
-    def load(cls) -> Calibration:
-        """From the data file beside this module."""
-        data = tomllib.loads(files("dafec.ocr").joinpath("data/calibration.toml").read_text(encoding="utf-8"))
-        return cls(**{key: float(data[key]) for key in ("temperature", "certain", "certain_zone", "present")})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,74 +72,13 @@ class FrameRead:
 
 
 def to_grey(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """(h, w) or (h, w, 3) RGB of 8 or 16 bits to (h, w) uint8; 16 bits are taken as full scale 65,535 or their own maximum if it is under 4,096."""
+    """(h, w) or (h, w, 3) RGB to (h, w) uint8; 16-bit frames that stay under 4,096 are taken for 12-bit ones."""
     if pixels.dtype == np.uint16:
         full = 4095 if int(pixels.max(initial=0)) < 4096 else 65535
         pixels = np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / full), dtype=np.uint8)
     if pixels.ndim == 3:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     return np.ascontiguousarray(pixels, dtype=np.uint8)
-
-
-def _recognise(
-    grey: NDArray[np.uint8], lines: Sequence[LineGeometry], context: OcrContext
-) -> tuple[list[Strip], list[DecodedLine]]:
-    strips = [cut_strip(grey, line) for line in lines]
-    width = max(strip.pixels.shape[1] for strip in strips)
-    batch = np.zeros((len(strips), 1, STRIP_HEIGHT, width), np.float32)
-    widths = np.array([strip.pixels.shape[1] for strip in strips], dtype=np.int64)
-    for row, strip in enumerate(strips):
-        batch[row, 0, :, : strip.pixels.shape[1]] = strip.pixels
-    logits = context.recogniser.run(batch, widths)[0]
-    columns = [
-        LineColumns.from_logits(logits[i, : widths[i] // 4], context.calibration.temperature)
-        for i in range(len(strips))
-    ]
-    lengths = [float(np.hypot(g.right[0] - g.left[0], g.right[1] - g.left[1])) * CAP_PX / g.cap_px for g in lines]
-    return strips, decode_lines(columns, lengths)
-
-
-def _scaled(lines: Sequence[LineGeometry], factor: float) -> list[LineGeometry]:
-    return [LineGeometry(line.left, line.right, line.sag, line.cap_px * factor) for line in lines]
-
-
-def _look_again(
-    grey: NDArray[np.uint8], lines: Sequence[LineGeometry], decoded: list[DecodedLine], context: OcrContext
-) -> list[DecodedLine]:
-    """Looks at doubtful lines in two more sizes, and takes the geometric mean of what the looks say."""
-    looks = [decoded]
-    for factor in _OTHER_SIZES:
-        other = _recognise(grey, _scaled(lines, factor), context)[1]
-        if [len(line.columns) for line in other] == [len(line.columns) for line in decoded]:
-            looks.append(other)
-    merged = []
-    for row, line in enumerate(decoded):
-        logs = np.mean([np.log(look[row].probabilities + 1e-9) for look in looks], axis=0)
-        mixed = np.exp(logs - logs.max(axis=1, keepdims=True))
-        merged.append(DecodedLine(line.columns, mixed / mixed.sum(axis=1, keepdims=True), line.presence, line.regular))
-    return merged
-
-
-def _mean_probability(lines: Sequence[DecodedLine]) -> float:
-    values = [line.probabilities.max(axis=1) * line.presence for line in lines]
-    return float(np.concatenate(values).mean()) if values else 0.0
-
-
-def _confidence(lines: Sequence[DecodedLine]) -> float:
-    """Probability that every character is right, characters taken as independent."""
-    logs = [np.log(np.maximum(line.probabilities.max(axis=1), 1e-9)).sum() for line in lines]
-    return float(np.exp(sum(logs)))
-
-
-def _is_certain(lines: Sequence[DecodedLine], sure: Calibration) -> bool:
-    return _confidence(lines) >= sure.certain_zone and all(
-        line.regular and line.presence.min() >= sure.present and line.probabilities.max(axis=1).min() >= sure.certain
-        for line in lines
-    )
-
-
-def _turned(lines: Sequence[LineGeometry]) -> list[LineGeometry]:
-    return [LineGeometry(line.right, line.left, -line.sag, line.cap_px) for line in reversed(lines)]
 
 
 def _format(texts: Sequence[str]) -> DocumentFormat | None:
@@ -181,40 +104,83 @@ def _line_read(strip: Strip, decoded: DecodedLine) -> LineRead:
     return LineRead(tuple(chars), strip.geometry.cap_px)
 
 
-def _corners(strips: Sequence[Strip], decoded: Sequence[DecodedLine]) -> Quad:
-    first, last = strips[0], strips[-1]
+def _corners(read: Recognition) -> Quad:
+    first, last = read.strips[0], read.strips[-1]
     half = 0.55 * CAP_PX
-    left = min(float(d.columns[0]) for d in decoded) - CAP_PX / 2
-    right = max(float(d.columns[-1]) for d in decoded) + CAP_PX / 2
+    left = min(float(d.columns[0]) for d in read.lines) - CAP_PX / 2
+    right = max(float(d.columns[-1]) for d in read.lines) + CAP_PX / 2
     ends = np.array([left, right])
     top = first.to_frame(ends, STRIP_HEIGHT / 2 - half)
     bottom = last.to_frame(ends, STRIP_HEIGHT / 2 + half)
     return Quad.from_array(np.array([top[0], top[1], bottom[1], bottom[0]]))
 
 
-def _read_zone(grey: NDArray[np.uint8], zone: RoughZone, context: OcrContext) -> MrzRead | None:
+def _recognise(grey: NDArray[np.uint8], zone: RoughZone, context: OcrContext) -> Recognition | None:
     lines = find_lines(grey, zone, context.line_finder)
     if not lines:
         return None
-    strips, decoded = _recognise(grey, lines, context)
-    mean = _mean_probability(decoded)
-    if mean < 0.7:  # the detector may have taken the zone for upside down
-        other_strips, other = _recognise(grey, _turned(lines), context)
-        if _mean_probability(other) > mean:
-            strips, decoded, mean = other_strips, other, _mean_probability(other)
-    if mean < _MIN_MEAN or len(strips) != len(decoded) or max(len(d.columns) for d in decoded) < _MIN_LINE:
+    read = recognise_lines(grey, lines, context.recogniser, context.calibration)
+    if read.mean < _UPRIGHT_MEAN:  # the detector may have taken the zone for upside down
+        other = recognise_lines(grey, turned(lines), context.recogniser, context.calibration)
+        read = max(read, other, key=lambda r: r.mean)
+    if read.mean < _MIN_MEAN or len(read.strips) != len(read.lines):
         return None
-    if not _is_certain(decoded, context.calibration):
-        decoded = _look_again(grey, [strip.geometry for strip in strips], decoded, context)
-    reads = tuple(_line_read(strip, line) for strip, line in zip(strips, decoded, strict=True))
-    form = _format([r.text for r in reads])
-    status: ReadStatus = "read" if form is not None and _is_certain(decoded, context.calibration) else "uncertain"
-    return MrzRead(status, form, reads, _corners(strips, decoded), _confidence(decoded))
+    return read if max(len(line.columns) for line in read.lines) >= _MIN_LINE else None
+
+
+def _wider(read: Recognition, zone: RoughZone, ends: tuple[int, int]) -> RoughZone:
+    """The zone with room for what lies past its ends."""
+    quad = _corners(read).array()
+    along = (quad[1] - quad[0] + quad[2] - quad[3]) / 2
+    width = float(np.hypot(*along))
+    before, after = (0.45 if end else 0.0 for end in ends)
+    centre = quad.mean(axis=0) + along * (after - before) / 2
+    angle = float(np.arctan2(along[1], along[0]))
+    return RoughZone(
+        (float(centre[0]), float(centre[1])), angle, width * (1 + before + after), zone.height_px, zone.score
+    )
+
+
+def _read_zone(grey: NDArray[np.uint8], zone: RoughZone, context: OcrContext) -> MrzRead | None:
+    read = _recognise(grey, zone, context)
+    if read is None:
+        return None
+    ends = past_the_ends(grey, read, context.recogniser, context.calibration)
+    if any(ends):
+        other = _recognise(grey, _wider(read, zone, ends), context)
+        if other is not None and other.mean > 0.95 * read.mean:
+            read = other
+            ends = past_the_ends(grey, read, context.recogniser, context.calibration)
+    if not read.is_certain(context.calibration):
+        read = look_again(grey, read, context.recogniser, context.calibration)
+    lines = tuple(_line_read(strip, line) for strip, line in zip(read.strips, read.lines, strict=True))
+    form = _format([line.text for line in lines])
+    certain = form is not None and not any(ends) and read.is_certain(context.calibration)
+    status: ReadStatus = "read" if certain else "uncertain"
+    return MrzRead(status, form, lines, _corners(read), read.confidence)
 
 
 def _overlap(a: MrzRead, b: MrzRead) -> bool:
     (ax, ay), (bx, by) = a.corners_px.array().mean(0), b.corners_px.array().mean(0)
     return bool(np.hypot(ax - bx, ay - by) < 0.25 * max(a.corners_px.width_px, b.corners_px.width_px))
+
+
+def _mean_of(read: MrzRead) -> float:
+    return float(np.mean([c.probability for line in read.lines for c in line.chars]))
+
+
+def _is_plausible(read: MrzRead) -> bool:
+    """A format's shape, and mostly clear characters: no reason to look for the zone elsewhere."""
+    return read.format is not None and _mean_of(read) > _CLEAR_MEAN
+
+
+def _read_zones(grey: NDArray[np.uint8], zones: Sequence[RoughZone], context: OcrContext) -> list[MrzRead]:
+    reads: list[MrzRead] = []
+    for zone in zones:
+        read = _read_zone(grey, zone, context)
+        if read is not None and not any(_overlap(read, other) for other in reads):
+            reads.append(read)
+    return sorted(reads, key=lambda r: (r.status != "read", r.format is None, -r.confidence))
 
 
 def read_frame(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, context: OcrContext) -> FrameRead:
@@ -231,13 +197,14 @@ def read_frame(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, context: OcrCo
         InstallationError: a model failed.
     """
     grey = to_grey(pixels)
-    located: Located = locate_zones(grey, context.detector)
-    reads: list[MrzRead] = []
-    for zone in located.zones:
-        read = _read_zone(grey, zone, context)
-        if read is not None and not any(_overlap(read, other) for other in reads):
-            reads.append(read)
-    reads.sort(key=lambda r: (r.status != "read", r.format is None, -r.confidence))
+    located = locate_zones(grey, context.detector)
+    reads = _read_zones(grey, located.zones, context)
+    for view in further_views(grey):
+        if any(_is_plausible(read) for read in reads):
+            break
+        more = _read_zones(grey, locate_zones(grey, context.detector, view=view).zones, context)
+        reads = sorted([*reads, *more], key=_mean_of, reverse=True)
+        reads = [r for i, r in enumerate(reads) if not any(_overlap(r, better) for better in reads[:i])]
     return FrameRead(tuple(reads), located.document_mask, located.mask_scale)
 
 

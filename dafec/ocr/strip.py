@@ -1,7 +1,7 @@
 """Strips: one printed line cut out of a frame, straightened and scaled to what the recogniser reads.
 
-A strip is 32 pixels high with capitals of 16 pixels; a character of OCR-B size 1 is then about 16.5 pixels wide. The same
-function serves training and reading, so that the model sees at the desk what it was taught on.
+A strip is 32 pixels high with capitals of 16 pixels; a character of OCR-B size 1 is then about 16.5 pixels wide. The
+same function serves training and reading, so that the model sees at the desk what it was taught on.
 """
 
 from __future__ import annotations

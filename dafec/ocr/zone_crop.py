@@ -1,7 +1,7 @@
 """Zone crops: the neighbourhood of a found zone, turned upright and scaled so that its lines can be told apart.
 
-A crop is 96 x 448 pixels; the zone's width as the detector found it is 352 pixels of it. The same function serves training and
-reading.
+A crop is 96 x 448 pixels; the zone's width as the detector found it is 352 pixels of it. The same function serves
+training and reading.
 """
 
 from __future__ import annotations
