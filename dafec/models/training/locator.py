@@ -273,6 +273,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     both = nn.ModuleDict({"detector": Detector(), "finder": LineFinder()})
+    both = both.to(memory_format=torch.channels_last)
     if args.resume:
         both.load_state_dict(torch.load(args.resume))
     average = torch.optim.swa_utils.AveragedModel(
@@ -289,6 +290,7 @@ def main() -> None:
         rate = args.rate * min(1.0, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
         for group in optimiser.param_groups:
             group["lr"] = rate
+        frames, crops = (x.contiguous(memory_format=torch.channels_last) for x in (frames, crops))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             maps, lines = both["detector"](frames), both["finder"](crops)
         a, b = _detector_loss(maps.float(), frame_targets), _line_loss(lines.float(), crop_targets)

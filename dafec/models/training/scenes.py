@@ -354,7 +354,7 @@ def _placements(rng: random.Random, flats: list[_Flat], shape: tuple[int, int], 
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         quad = corners @ rotation.T
         if style == "photo":
-            depth = 1 + (quad @ np.array([rng.gauss(0, 0.12), rng.gauss(0, 0.16)])) / max(w, h)
+            depth = 1 + (quad @ np.array([rng.gauss(0, 0.18), rng.gauss(0, 0.2)])) / max(w, h)
             quad = quad / np.clip(depth, 0.5, 2)[:, None]
         quads.append(quad + np.array([cx, cy]))
     return quads
@@ -415,7 +415,7 @@ def make_scene(
         held_out: faces that are never trained on.
         longest_px: longest side of the frame; drawn (240 to 1,100) where None.
     """
-    style = rng.choices(["reader", "flatbed", "figure", "photo", "strip"], [5, 3, 2, 4, 2])[0]
+    style = rng.choices(["reader", "flatbed", "figure", "photo", "strip"], [5, 3, 2, 5, 4])[0]
     if style == "strip":
         return _strip_scene(rng, bank_seed, held_out=held_out, longest_px=longest_px)
     flats = [_flat(rng, bank_seed=bank_seed, held_out=held_out)]
@@ -472,6 +472,9 @@ def make_scene(
         yy, xx = np.mgrid[0:h:8, 0:w:8].astype(np.float32)
         cx, cy, s = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(0.05, 0.5) * max(w, h)
         canvas += cv2.resize(np.exp(-((xx - cx) ** 2 + (yy - cy) ** 2) / (2 * s * s)), (w, h)) * rng.uniform(-110, 150)
+    if rng.random() < 0.2:  # too little light, and more of it on one side
+        ramp = np.linspace(rng.uniform(0.15, 1.0), rng.uniform(0.15, 1.0), w, dtype=np.float32)[None, :]
+        canvas *= ramp if rng.random() < 0.5 else ramp[:, ::-1] * rng.uniform(0.5, 1.0)
     image = degrade(rng, np.clip(canvas, 0, 255).astype(np.uint8), min(pitches, default=12.0))
     if rng.random() < 0.03:
         image = 255 - image
