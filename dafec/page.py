@@ -353,7 +353,11 @@ def _true_dpi(outline: Outline) -> float:
 
 
 def find_pages(
-    captured: CapturedPage, reads: Sequence[MrzRead], document_mask: NDArray[np.float32] | None = None
+    captured: CapturedPage,
+    reads: Sequence[MrzRead],
+    document_mask: NDArray[np.float32] | None = None,
+    *,
+    most: int | None = None,
 ) -> list[Page]:
     """Every document in a captured page, rectified, with its lights registered.
 
@@ -362,6 +366,7 @@ def find_pages(
         reads: machine-readable zones read from the primary frame, corners in reading orientation, frame pixels; reads
             with status ``not_found`` are passed over.
         document_mask: probability of document from a detector, (h, w) at any scale of the primary frame, 0..1.
+        most: pages to build at most; every document where None.
 
     Returns:
         At least one page: those with a zone in the order of ``reads``, then others, the largest first; the whole
@@ -380,11 +385,13 @@ def find_pages(
         dpi = _true_dpi(outline)
         known_dpi = dpi
         pages.append(_build_page(captured, outline, fmt, dpi, read))
+        if len(pages) == most:
+            return pages
     extra = finder.beside(outlines, known_dpi)
     if not pages and not extra:
         primary = captured.primary
         extra = [_frame_outline(primary.width_px, primary.height_px, primary.dpi)]
-    for outline in extra:
+    for outline in extra[: None if most is None else most - len(pages)]:
         fmt, size_mm, measured = _size_of_quad(Quad.from_array(outline.corners), known_dpi)
         sized = Outline(outline.corners, outline.source, size_mm, outline.support)
         pages.append(_build_page(captured, sized, fmt, measured, None))

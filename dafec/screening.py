@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec import __version__
-from dafec.capture import LIGHTS, Capture, CapturedPage, Light
+from dafec.capture import LIGHTS, Capture, CapturedPage, Frame, Light
 from dafec.errors import InstallationError
 from dafec.features.contract import Check, CheckContext, CheckResult
 from dafec.features.registry import all_checks, run_checks
@@ -152,13 +152,17 @@ class _Document:
     others: tuple[MrzRead, ...]  # zones of other documents
 
 
+def _read_pixels(frame: Frame, context: ScreeningContext) -> FrameRead:
+    return read_frame(frame.pixels, context=context.ocr, bit_depth=frame.bit_depth)
+
+
 def _read_page(captured: CapturedPage, context: ScreeningContext) -> _PageRead:
     infrared = captured.frame("ir")
     if infrared is captured.primary:
         infrared = None
     try:
-        primary = read_frame(captured.primary.pixels, context=context.ocr)
-        below = read_frame(infrared.pixels, context=context.ocr) if infrared is not None else None
+        primary = _read_pixels(captured.primary, context)
+        below = _read_pixels(infrared, context) if infrared is not None else None
     except InstallationError as error:
         if error.code not in _RUN_ERRORS:
             raise
@@ -209,7 +213,7 @@ def _choose_document(pages: Sequence[_PageRead]) -> _Document:
     below = list(chosen.infrared.reads) if chosen.infrared else []
     main = _best(zones)
     mask = chosen.primary.document_mask if chosen.primary else None
-    page = find_pages(chosen.captured, [main] if main is not None else [], mask)[0]
+    page = find_pages(chosen.captured, [main] if main is not None else [], mask, most=1)[0]
     reads: dict[Light, MrzRead] = {}
     primary_light = chosen.captured.primary.light
     if main is not None:

@@ -127,8 +127,8 @@ def test_the_page_with_the_zone_is_the_document(context: ScreeningContext, arabi
 def uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
     original = screening.read_frame
 
-    def doubtful(pixels: Any, *, context: Any) -> Any:
-        frame = original(pixels, context=context)
+    def doubtful(pixels: Any, **given: Any) -> Any:
+        frame = original(pixels, **given)
         return replace(frame, reads=tuple(replace(read, status="uncertain") for read in frame.reads))
 
     monkeypatch.setattr(screening, "read_frame", doubtful)
@@ -208,7 +208,7 @@ def test_a_broken_model_does_not_hide_a_finding(context: ScreeningContext) -> No
 def test_an_installation_that_is_broken_is_an_error(
     context: ScreeningContext, arabic: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(pixels: object, *, context: object) -> None:
+    def missing(pixels: object, **given: object) -> None:
         raise InstallationError("models.missing", name="mrz_reader", file="mrz_reader.onnx")
 
     monkeypatch.setattr(screening, "read_frame", missing)

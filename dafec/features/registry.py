@@ -79,7 +79,9 @@ def _vetted(check: Check, result: object) -> CheckResult:
     if not all(_finite(number) for number in numbers):
         _log.error("check gave a value that is no number", extra={"check": check.id})
         return _unrun(check, "aborted", "no_number")
-    if result.result not in ("passed", "failed") and result.llr != 0.0:
+    if result.result in ("not_supported", "aborted") and result.llr != 0.0:
+        return replace(result, llr=0.0, calibration="none")
+    if result.result == "undetermined" and result.llr < 0.0:  # doubt never speaks for a document
         return replace(result, llr=0.0, calibration="none")
     return result
 

@@ -25,7 +25,7 @@ from dafec.ocr.recognise import Calibration, Recognition, look_again, past_the_e
 from dafec.ocr.strip import CAP_PX, STRIP_HEIGHT, Strip
 from dafec.ocr.types import ALPHABET, CharRead, LineRead, MrzRead, ReadStatus
 
-__all__ = ["Calibration", "FrameRead", "OcrContext", "read_frame", "read_image"]
+__all__ = ["Calibration", "FrameRead", "OcrContext", "read_frame", "read_image", "to_grey"]
 
 _MIN_MEAN = 0.45  # mean probability of the best character below which a "zone" is some other print
 _UPRIGHT_MEAN = 0.7  # mean below which the zone is read from the other side as well
@@ -71,10 +71,15 @@ class FrameRead:
     mask_scale: float
 
 
-def to_grey(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """(h, w) or (h, w, 3) RGB to (h, w) uint8; 16-bit frames that stay under 4,096 are taken for 12-bit ones."""
+def to_grey(pixels: NDArray[np.uint8] | NDArray[np.uint16], bit_depth: int | None = None) -> NDArray[np.uint8]:
+    """(h, w) or (h, w, 3) RGB to (h, w) uint8.
+
+    Args:
+        pixels: 8 or 16 bits a sample.
+        bit_depth: significant bits of 16-bit samples; where None, frames that stay under 4,096 are taken for 12-bit.
+    """
     if pixels.dtype == np.uint16:
-        full = 4095 if int(pixels.max(initial=0)) < 4096 else 65535
+        full = 2**bit_depth - 1 if bit_depth else (4095 if int(pixels.max(initial=0)) < 4096 else 65535)
         pixels = np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / full), dtype=np.uint8)
     if pixels.ndim == 3:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
@@ -183,12 +188,15 @@ def _read_zones(grey: NDArray[np.uint8], zones: Sequence[RoughZone], context: Oc
     return sorted(reads, key=lambda r: (r.status != "read", r.format is None, -r.confidence))
 
 
-def read_frame(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, context: OcrContext) -> FrameRead:
+def read_frame(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16], *, context: OcrContext, bit_depth: int | None = None
+) -> FrameRead:
     """Finds and reads every machine-readable zone in a frame, and says where documents lie.
 
     Args:
         pixels: (h, w) grey or (h, w, 3) RGB, 8 or 16 bits.
         context: the loaded models.
+        bit_depth: significant bits of 16-bit samples; guessed where None.
 
     Returns:
         Reads, surest first, and the document mask.
@@ -196,7 +204,7 @@ def read_frame(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, context: OcrCo
     Raises:
         InstallationError: a model failed.
     """
-    grey = to_grey(pixels)
+    grey = to_grey(pixels, bit_depth)
     located = locate_zones(grey, context.detector)
     reads = _read_zones(grey, located.zones, context)
     for view in further_views(grey):

@@ -136,12 +136,16 @@ def test_without_a_page_only_checks_of_text_run(context):
     assert (image.result, text.result) == ("not_supported", "passed")
 
 
-def test_what_did_not_pass_or_fail_weighs_nothing(context):
+@pytest.mark.parametrize(
+    ("outcome", "given", "kept"),
+    [("undetermined", 0.8, 0.8), ("undetermined", -0.8, 0.0), ("not_supported", 5.0, 0.0), ("aborted", -5.0, 0.0)],
+)
+def test_doubt_never_speaks_for_a_document_and_what_did_not_run_for_nothing(context, outcome, given, kept):
     def weigh():
-        return CheckResult("X-1", 1, "undetermined", llr=5.0, calibration="wishful")
+        return CheckResult("X-1", 1, outcome, llr=given, calibration="expert-2026")
 
     (result,) = run_checks(context, [Fake(act=weigh)])
-    assert (result.llr, result.calibration) == (0.0, "none")
+    assert (result.llr, result.calibration) == (kept, "expert-2026" if kept else "none")
 
 
 def test_results_stand_in_the_order_of_the_checks(context):
