@@ -229,6 +229,8 @@ def test_verify(capfd: pytest.CaptureFixture[str], tmp_path: Path, page: Path, b
 def test_differences_are_named_and_the_incidental_passed_over() -> None:
     left = {"id": 1, "a": {"b": [1.0, 2.0], "c": True}, "d": "x"}
     assert list(differences(left, {"id": 2, "a": {"b": [1.0005, 2.0], "c": True}, "d": "x"})) == []
+    rounded = {"id": 2, "a": {"b": [1.0005, 2.0], "c": True}, "d": "x"}
+    assert list(differences(left, rounded, tolerance=0.0)) == ["a.b.0"]
     assert list(differences(left, {"a": {"b": [1.0, 2.1], "c": 1}, "d": None})) == ["a.b.1", "a.c", "d"]
     assert list(differences(left, {"a": {"b": [1.0], "c": True}, "d": "x"})) == ["a.b"]
 

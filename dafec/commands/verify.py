@@ -23,6 +23,7 @@ __all__ = ["differences", "verify"]
 #: What two runs over the same bytes may differ in.
 _INCIDENTAL = frozenset({"id", "created", "timings_ms", "text"})
 #: Processors of different makes add up floats in different orders; nothing a report says hangs on the fourth digit.
+#: On the machine that made the report the result is exact, and ``verify`` says which of the two it was.
 _TOLERANCE = 1e-3
 
 
@@ -49,24 +50,30 @@ def verify(
     settings = load_settings(prior=stored.verdict.prior)
     context = replace(ScreeningContext.load(settings, library), today=date.fromisoformat(stored.date))
     made = screen_capture(load_capture(capture, limits=settings.limits()), context)
-    _compare(stored, made)
+    rounded = _compare(stored, made)
     if as_json:
-        print_json({"reproduced": True, "id": stored.id, "level": stored.verdict.level})
+        answer = {"reproduced": True, "exact": not rounded, "rounded": rounded}
+        print_json({**answer, "id": stored.id, "level": stored.verdict.level})
+    elif rounded:
+        sentence = text("cli.reproduced_rounded", lang, {"count": len(rounded), "place": rounded[0]})
+        console().print(mark("ok", sentence))
     else:
         console().print(mark("ok", text("cli.reproduced", lang)))
 
 
-def differences(stored: object, made: object, place: str = "") -> Iterator[str]:
-    """Dotted places where two trees of plain JSON values differ, numbers within a thousandth."""
+def differences(stored: object, made: object, place: str = "", *, tolerance: float = _TOLERANCE) -> Iterator[str]:
+    """Dotted places where two trees of plain JSON values differ, numbers by more than the tolerance."""
     if isinstance(stored, dict) and isinstance(made, dict):
         for name in sorted(stored.keys() | made.keys()):
             if name not in _INCIDENTAL:
-                yield from differences(stored.get(name), made.get(name), f"{place}.{name}".lstrip("."))
+                yield from differences(
+                    stored.get(name), made.get(name), f"{place}.{name}".lstrip("."), tolerance=tolerance
+                )
     elif isinstance(stored, list) and isinstance(made, list) and len(stored) == len(made):
         for index, (left, right) in enumerate(zip(stored, made, strict=True)):
-            yield from differences(left, right, f"{place}.{index}")
+            yield from differences(left, right, f"{place}.{index}", tolerance=tolerance)
     elif _is_number(stored) and _is_number(made):
-        if not math.isclose(stored, made, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):  # type: ignore[arg-type]
+        if not math.isclose(stored, made, rel_tol=tolerance, abs_tol=tolerance):  # type: ignore[arg-type]
             yield place
     elif stored != made or isinstance(stored, bool) != isinstance(made, bool):
         yield place
@@ -76,7 +83,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _compare(stored: Report, made: Report) -> None:
+def _compare(stored: Report, made: Report) -> list[str]:
+    """Places where the two differ by rounding alone; raises where they differ by more."""
     left, right = stored.to_dict(), made.to_dict()
     if _digests(left) != _digests(right):
         raise InputError("cli.other_capture")
@@ -86,6 +94,7 @@ def _compare(stored: Report, made: Report) -> None:
         raise InputError("cli.other_software", place=software[0], count=len(found))
     if found:
         raise InputError("cli.not_reproduced", place=found[0], count=len(found))
+    return list(differences(left, right, tolerance=0.0))
 
 
 def _digests(report: dict[str, Any]) -> list[list[str]]:
