@@ -111,7 +111,7 @@ def _better_view(ridges: list[_Ridge], crop: ZoneCrop, zone: RoughZone) -> Rough
     middle_x = (left + right) / 2
     ys = [r.y(middle_x) for r in ridges]
     slope = float(np.mean([(r.y(right) - r.y(left)) / width for r in ridges]))
-    if not cut and 0.8 < width / ZONE_WIDTH_PX < 1.2 and abs(slope) < 0.02 and 20 < float(np.mean(ys)) < 76:
+    if not cut and 0.8 < width / ZONE_WIDTH_PX < 1.2 and abs(slope) < 0.04 and 20 < float(np.mean(ys)) < 76:
         return None
     centre = crop.to_frame(np.array([[middle_x, float(np.mean(ys))]]))[0]
     grown = width * (1.35 if cut else 1.0)

@@ -29,6 +29,7 @@ __all__ = ["Calibration", "FrameRead", "OcrContext", "read_frame", "read_image",
 
 _MIN_MEAN = 0.45  # mean probability of the best character below which a "zone" is some other print
 _UPRIGHT_MEAN = 0.7  # mean below which the zone is read from the other side as well
+_FURTHER_MEAN = 0.75  # least mean of a further zone beside a better one
 _CLEAR_MEAN = 0.9  # of a zone that was found where it is; print taken for a zone stays far below
 _MIN_LINE = 20  # characters; fewer are not a line of any zone
 _ALTERNATIVE = 0.001  # DESIGN.md: alternatives of at least this probability are reported
@@ -213,6 +214,7 @@ def read_frame(
         more = _read_zones(grey, locate_zones(grey, context.detector, view=view).zones, context)
         reads = sorted([*reads, *more], key=_mean_of, reverse=True)
         reads = [r for i, r in enumerate(reads) if not any(_overlap(r, better) for better in reads[:i])]
+    reads = [read for i, read in enumerate(reads) if i == 0 or _mean_of(read) > _FURTHER_MEAN]
     return FrameRead(tuple(reads), located.document_mask, located.mask_scale)
 
 

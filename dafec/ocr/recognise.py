@@ -18,7 +18,7 @@ from dafec.ocr.strip import CAP_PX, STRIP_HEIGHT, LineGeometry, Strip, cut_strip
 __all__ = ["Calibration", "Recognition", "look_again", "past_the_ends", "recognise_lines", "turned"]
 
 _OTHER_SIZES = (0.93, 1.07)  # of the cap height, for a second and third look
-_PATCH_CHARS = 6.5  # how far a look past an end reaches to either side of the last character found
+_PATCH_CHARS = 4.5  # how far a look past an end reaches to either side of the last character found
 
 
 @dataclass(frozen=True, slots=True)
