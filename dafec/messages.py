@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 __all__ = ["LANGUAGES", "Language", "catalogue", "text"]
 
@@ -47,7 +47,7 @@ class _Lenient(dict[str, object]):
 
 def text(key: str, language: Language = "en", values: Mapping[str, object] | None = None) -> str:
     """The text for ``key`` with its placeholders filled; English where the language lacks it, else the key itself."""
-    found = catalogue(language).get(key) or catalogue(cast(Language, "en")).get(key)
+    found = catalogue(language).get(key) or catalogue("en").get(key)
     if found is None:
         return key
     return found.format_map(_Lenient(values or {}))

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Installs the programs the tests drive: a real browser, the second MRZ reader, fonts for Arabic pages.
+# Installs the programs the tests drive: a real browser, the second MRZ reader, fonts for Arabic pages and drawn documents.
 # Does nothing where they are there; says so loudly where it cannot, and lets the tests that need them say the rest.
 set -u
 
-packages=(chromium tesseract-ocr fonts-noto-core fonts-ocr-b)
+packages=(
+    chromium tesseract-ocr fonts-noto-core
+    fonts-ocr-b fonts-ocr-a fonts-liberation fonts-freefont-ttf fonts-courier-prime fonts-noto-mono
+    fonts-lato fonts-hack fonts-anonymous-pro fonts-dejavu-core
+)
 
 complain() {
     {

@@ -19,6 +19,7 @@ from dafec.models.runtime import Session
 
 __all__ = ["FIRST_VIEW", "Located", "RoughZone", "View", "further_views", "locate_zones"]
 
+_LEAST_SIDE_PX = 256  # narrower frames are padded: the detector was taught with room round what it sees
 _THRESHOLD = 0.4  # of the zone probability; the line finder rejects what is not a zone
 _MIN_CELLS = 10  # of 4 x 4 detector pixels
 _MIN_ASPECT = 2.2  # the squarest zone, three lines of TD1, is 6.9 times as wide as high; halves of it are accepted
@@ -89,7 +90,7 @@ def _seen(grey: NDArray[np.uint8], view: View) -> tuple[NDArray[np.uint8], Float
 
 def _run(seen: NDArray[np.uint8], session: Session) -> NDArray[np.float32]:
     h, w = seen.shape
-    padded = np.zeros((1, 1, -(-h // 32) * 32, -(-w // 32) * 32), np.float32)
+    padded = np.zeros((1, 1, max(_LEAST_SIDE_PX, -(-h // 32) * 32), max(_LEAST_SIDE_PX, -(-w // 32) * 32)), np.float32)
     padded[0, 0, :h, :w] = (seen.astype(np.float32) - 128) / 64
     maps: NDArray[np.float32] = session.run(padded)[0][0]
     return maps[:, : -(-h // 4), : -(-w // 4)]

@@ -1,8 +1,8 @@
 """Typefaces of the training: OCR-B first, then what specimens are really set in.
 
-All come from Debian packages (``fonts-ocr-b fonts-ocr-a fonts-liberation fonts-freefont-ttf fonts-courier-prime fonts-inconsolata
-fonts-noto-mono fonts-noto-core fonts-roboto fonts-open-sans fonts-lato fonts-hack fonts-firacode fonts-anonymous-pro fonts-dejavu``);
-none is shipped. ``HELD_OUT`` faces are never trained on: the synthetic test set uses them.
+All come from Debian packages, none is shipped: ``fonts-ocr-b fonts-ocr-a fonts-liberation fonts-freefont-ttf
+fonts-courier-prime fonts-noto-mono fonts-lato fonts-hack fonts-anonymous-pro fonts-dejavu-core``.
+``HELD_OUT`` faces other than OCR-B are never trained on: the synthetic test set uses them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dafec.ocr.types import ALPHABET
 
-__all__ = ["HELD_OUT", "TRAINED", "faces", "glyphs", "label_faces"]
+__all__ = ["HELD_OUT", "TRAINED", "faces", "glyphs", "label_faces", "pick", "press"]
 
 _ROOT = Path("/usr/share/fonts")
 
@@ -43,8 +43,9 @@ TRAINED: tuple[tuple[float, str], ...] = (
     (0.005, "truetype/freefont/FreeSans.ttf"),
     (0.005, "truetype/freefont/FreeSansBold.ttf"),
 )
+#: OCR-B is what zones are printed in, so the test set has it too; the other three are seen by no training.
 HELD_OUT: tuple[tuple[float, str], ...] = (
-    (0.70, "opentype/ocr-b/OCRB.otf"),  # another weight and width than any trained: see zones.py, ``held_out``
+    (0.70, "opentype/ocr-b/OCRB.otf"),
     (0.12, "opentype/courier-prime/Courier Prime Code.otf"),
     (0.10, "truetype/anonymous-pro/Anonymous Pro.ttf"),
     (0.08, "opentype/courier-prime/Courier Prime Sans.otf"),
@@ -60,7 +61,7 @@ def faces(*, held_out: bool = False) -> tuple[tuple[float, ...], tuple[str, ...]
 
 @cache
 def label_faces() -> tuple[str, ...]:
-    """Faces for the print around a zone."""
+    """Absolute paths of the installed faces for the print around a zone."""
     names = (
         "dejavu/DejaVuSans.ttf",
         "dejavu/DejaVuSerif.ttf",
@@ -72,7 +73,7 @@ def label_faces() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=400)
-def glyphs(path: str, cap_px: int) -> tuple[dict[str, NDArray[np.uint8]], dict[str, float], float]:
+def glyphs(path: str, cap_px: int) -> tuple[dict[str, NDArray[np.uint8]], dict[str, float]]:
     """Coverage masks of ALPHABET at a cap height.
 
     Args:
@@ -80,8 +81,8 @@ def glyphs(path: str, cap_px: int) -> tuple[dict[str, NDArray[np.uint8]], dict[s
         cap_px: height of ``H`` in pixels.
 
     Returns:
-        Masks by character, all of one size ``(3 * cap_px, 3 * cap_px)`` with the glyph's ink centred sideways and the
-        cap height centred vertically; the advance of each character in cap heights; the advance of ``0``.
+        Masks by character, uint8, all ``(3 * cap_px, 3 * cap_px)``, the character's advance centred sideways and the
+        cap height centred vertically; the advance of each character in cap heights.
     """
     probe = ImageFont.truetype(path, 200)
     box = probe.getmask("H").size
@@ -98,10 +99,28 @@ def glyphs(path: str, cap_px: int) -> tuple[dict[str, NDArray[np.uint8]], dict[s
         ImageDraw.Draw(image).text((side / 2 - width / 2, side / 2 - middle), char, font=font, fill=255, anchor="ls")
         masks[char] = np.asarray(image)
         advances[char] = max(width, x1 - x0) / cap_px
-    return masks, advances, advances["0"]
+    return masks, advances
 
 
 def pick(rng: random.Random, *, held_out: bool = False) -> str:
-    """A face at random by weight."""
+    """Path of a face at random by weight."""
     weights, paths = faces(held_out=held_out)
     return rng.choices(paths, weights)[0]
+
+
+def press(layer: NDArray[np.uint8], glyph: NDArray[np.uint8], x: float, y: float) -> None:
+    """Prints a glyph into a layer of ink, as far as it lies inside.
+
+    Args:
+        layer: (h, w) uint8 coverage, changed in place.
+        glyph: (gh, gw) uint8 coverage.
+        x: column of the glyph's middle in the layer, pixels.
+        y: row of the glyph's middle, pixels.
+    """
+    height, width = glyph.shape
+    x0, y0 = round(x) - width // 2, round(y) - height // 2
+    left, top = max(0, -x0), max(0, -y0)
+    right, bottom = min(width, layer.shape[1] - x0), min(height, layer.shape[0] - y0)
+    if right > left and bottom > top:
+        view = layer[y0 + top : y0 + bottom, x0 + left : x0 + right]
+        np.maximum(view, glyph[top:bottom, left:right], out=view)

@@ -1,35 +1,47 @@
-"""Trains the zone detector and the line finder: ``python -m dafec.models.training.locator --minutes 60 --out runs/locator``.
+"""Trains the zone detector and the line finder: ``python -m dafec.models.training.locator --minutes 60``.
 
-Detector: a small U-shaped network on the whole frame (longest side 512), giving at a quarter of that size the probability of
-"machine-readable zone" and of "document", and the reading direction as a vector. Line finder: a smaller one on the upright zone
-crop (96 x 448), giving at (48, 112) how near the middle of a printed MRZ line is, and the logarithm of its cap height. Both learn
-from ``scenes``; the line finder sees crops shaken far more than the detector errs.
+Detector: a small U-shaped network on the whole frame (longest side 512), giving at a quarter of that size the
+probability of "machine-readable zone" and of "document", and the reading direction as a vector. Line finder: a smaller
+one on the upright zone crop (96 x 448), giving at (48, 112) how near the middle of a printed MRZ line is, and the
+logarithm of its cap height. Both learn at once from ``scenes``; the line finder sees crops shaken far more than the
+detector errs. ``publish`` makes the ONNX files of the averaged weights; README.md beside this file tells how the
+shipped ones were trained.
 """
 
 from __future__ import annotations
 
-import argparse
-import math
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
-from dafec.models.training.scenes import Scene, SceneZone, make_scene
-from dafec.models.training.zones import texture_bank
-from dafec.ocr.zone_crop import CROP_HEIGHT, CROP_WIDTH, cut_zone
+from dafec.models.training.loop import Recipe, begin, parse_options, train
+from dafec.models.training.scenes import make_scene
+from dafec.models.training.targets import detector_target, line_target
+from dafec.models.training.textures import texture_bank
+from dafec.ocr.zone_crop import CROP_HEIGHT, CROP_WIDTH
 
-__all__ = ["Detector", "LineFinder", "batches", "detector_target", "line_target"]
+__all__ = ["Detector", "LineFinder", "batches", "export", "main", "new_networks"]
 
-SIDE = 512
-DOCUMENT_SHRINK = 0.97
+_RECIPE = Recipe(
+    name="locator",
+    items="scenes",
+    minutes=60,
+    seed=2,
+    batch=8,
+    warm_up=200,
+    average=0.998,
+    clip=3.0,
+    save_every_s=240,
+    prefetch=4,
+)
+_TEXTURES = 7
+_SIDE = 512  # pixels a side of every frame in a batch
 
 
 def _conv(inputs: int, outputs: int, stride: int | tuple[int, int] = 1) -> nn.Sequential:
@@ -54,7 +66,7 @@ class _Separable(nn.Module):
 
 
 class Detector(nn.Module):
-    """(n, 1, h, w) frames, sides multiples of 32, to (n, 4, h / 4, w / 4): zone logit, document logit, direction x, y."""
+    """(n, 1, h, w) frames, sides multiples of 32, to (n, 4, h / 4, w / 4) maps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +86,7 @@ class Detector(nn.Module):
         self.head = nn.Conv2d(32, 4, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
+        """Maps: zone logit, document logit, reading direction x and y."""
         s4 = self.s4(self.s2(frames))
         s8 = self.s8(s4)
         s16 = self.s16(s8)
@@ -100,6 +113,7 @@ class LineFinder(nn.Module):
         self.head = nn.Conv2d(24, 2, 1)
 
     def forward(self, crops: Tensor) -> Tensor:
+        """Maps: nearness to a line's middle as a logit, logarithm of the cap height."""
         x = self.stem(crops)
         low = self.low(x)
         lower = self.lower(low)
@@ -108,73 +122,14 @@ class LineFinder(nn.Module):
         return self.head(self.mix(x + up(self.up(low), scale_factor=2.0, mode="bilinear")))
 
 
-def detector_target(scene: Scene, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frame padded to (side, side) float32 and target (4, side / 4, side / 4)."""
-    h, w = scene.image.shape
-    scale = side / max(h, w)
-    nw, nh = max(1, round(w * scale)), max(1, round(h * scale))
-    small = cv2.resize(scene.image, (nw, nh), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    frame = np.zeros((1, side, side), np.float32)
-    frame[0, :nh, :nw] = (small.astype(np.float32) - 128) / 64
-    target = np.zeros((4, side // 4, side // 4), np.float32)
-    bits = 4
-
-    def fill(layer: np.ndarray, quad: np.ndarray, value: float) -> np.ndarray:
-        cover = np.zeros(layer.shape, np.uint8)
-        points = ((quad * scale + 0.5) / 4 - 0.5) * 2**bits
-        cv2.fillPoly(cover, [points.round().astype(np.int32)], 255, cv2.LINE_8, bits)
-        layer[cover > 0] = value
-        return cover > 0
-
-    for quad in scene.documents:
-        middle = quad.mean(0)
-        fill(target[1], middle + (quad - middle) * DOCUMENT_SHRINK, 1.0)
-    for zone in scene.zones:
-        quad = zone.corners()
-        inside = fill(target[0], quad, 1.0)
-        along = quad[1] - quad[0]
-        along = along / max(1e-6, float(np.hypot(*along)))
-        target[2][inside], target[3][inside] = along[0], along[1]
-    return frame, target
-
-
-def line_target(scene: Scene, zone: SceneZone, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
-    """A shaken crop (1, 96, 448) and its target (2, 48, 112); the cap height is 0 where it is not judged."""
-    quad = zone.corners()
-    along = quad[1] - quad[0]
-    width = float(np.hypot(*along))
-    angle = math.atan2(along[1], along[0])
-    centre = quad.mean(0)
-    wild = rng.random() < 0.2
-    unit = along / max(width, 1e-6)
-    down = np.array([-unit[1], unit[0]])
-    centre = (
-        centre
-        + unit * width * rng.gauss(0, 0.12 if wild else 0.03)
-        + down * width * rng.gauss(0, 0.05 if wild else 0.015)
-    )
-    angle += math.radians(rng.gauss(0, 4 if wild else 1.2))
-    width *= math.exp(rng.gauss(0, 0.3 if wild else 0.06))
-    crop = cut_zone(scene.image, (float(centre[0]), float(centre[1])), angle, width)
-    inverse = cv2.invertAffineTransform(crop.frame_from_crop)
-    rows, columns = np.arange(CROP_HEIGHT // 2) * 2 + 0.5, np.arange(CROP_WIDTH // 4) * 4 + 1.5
-    target = np.zeros((2, len(rows), len(columns)), np.float32)
-    for other in scene.zones:
-        for points in other.centres:
-            p = points @ inverse[:, :2].T + inverse[:, 2]
-            pitch = (p[-1] - p[0]) / (len(p) - 1)
-            if pitch[0] < 1.0:
-                continue
-            p = np.vstack([p[0] - pitch / 2, p, p[-1] + pitch / 2])
-            cap = other.cap_px / crop.scale
-            y = np.interp(columns, p[:, 0], p[:, 1], left=-1e6, right=-1e6)
-            heat = np.exp(-(((rows[:, None] - y[None, :]) / (0.32 * cap)) ** 2) / 2)
-            target[0] = np.maximum(target[0], heat)
-            target[1] = np.where(heat > 0.4, math.log(cap / 8) + 10, target[1])
-    return crop.pixels[None], target
+def new_networks() -> nn.ModuleDict:
+    """Both networks, untrained, by the names under which their weights are saved."""
+    return nn.ModuleDict({"detector": Detector(), "finder": LineFinder()})
 
 
 class _Stream(IterableDataset):
+    """Endless batches; every worker draws its own scenes."""
+
     def __init__(self, seed: int, batch: int) -> None:
         super().__init__()
         self.seed, self.batch = seed, batch
@@ -182,25 +137,22 @@ class _Stream(IterableDataset):
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         info = torch.utils.data.get_worker_info()
         rng = random.Random(f"locator {self.seed} {0 if info is None else info.id}")
-        texture_bank(7)
+        texture_bank(_TEXTURES)
         frames, crops = [], []
         while True:
-            scene = make_scene(rng)
-            side = SIDE if rng.random() < 0.7 else rng.choice([384, 448])
+            scene = make_scene(rng, bank_seed=_TEXTURES)
+            side = _SIDE if rng.random() < 0.7 else rng.choice([384, 448])
             frame, target = detector_target(scene, side)
-            if side != SIDE:
-                pad = ((0, 0), (0, SIDE - side), (0, SIDE - side))
-                frame = np.pad(frame, pad)
-                target = np.pad(target, ((0, 0), (0, (SIDE - side) // 4), (0, (SIDE - side) // 4)))
-            frames.append((frame, target))
+            beyond = _SIDE - side
+            frame = np.pad(frame, ((0, 0), (0, beyond), (0, beyond)))
+            frames.append((frame, np.pad(target, ((0, 0), (0, beyond // 4), (0, beyond // 4)))))
             for zone in scene.zones:
                 crops.append(line_target(scene, zone, rng))
                 if rng.random() < 0.6:
                     crops.append(line_target(scene, zone, rng))
             if len(frames) >= self.batch and crops:
-                yield tuple(
-                    torch.from_numpy(np.stack(a)) for a in (*zip(*frames, strict=True), *zip(*crops, strict=True))
-                )
+                columns = (*zip(*frames, strict=True), *zip(*crops, strict=True))
+                yield tuple(torch.from_numpy(np.stack(column)) for column in columns)
                 frames, crops = [], []
 
 
@@ -223,10 +175,8 @@ def _detector_loss(out: Tensor, target: Tensor) -> Tensor:
 def _line_loss(out: Tensor, target: Tensor) -> Tensor:
     heat = functional.binary_cross_entropy_with_logits(out[:, 0], target[:, 0], pos_weight=torch.tensor(2.0))
     judged = (target[:, 1] > 1).float()
-    cap = (functional.smooth_l1_loss(out[:, 1] + 10, target[:, 1], reduction="none", beta=0.1) * judged).sum() / (
-        judged.sum() + 1
-    )
-    return heat + cap
+    missed = functional.smooth_l1_loss(out[:, 1] + 10, target[:, 1], reduction="none", beta=0.1)
+    return heat + (missed * judged).sum() / (judged.sum() + 1)
 
 
 def export(detector: Detector, finder: LineFinder, out: Path) -> None:
@@ -259,58 +209,21 @@ def export(detector: Detector, finder: LineFinder, out: Path) -> None:
 
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--out", type=Path, default=Path("runs/locator"))
-    parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--resume", type=Path)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    both = nn.ModuleDict({"detector": Detector(), "finder": LineFinder()})
-    both = both.to(memory_format=torch.channels_last)
-    if args.resume:
-        both.load_state_dict(torch.load(args.resume))
-    average = torch.optim.swa_utils.AveragedModel(
-        both, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
-    )
-    optimiser = torch.optim.AdamW(both.parameters(), lr=args.rate, weight_decay=0.01)
-    loader = DataLoader(_Stream(args.seed, args.batch), batch_size=None, num_workers=args.workers, prefetch_factor=4)
-    start, step, first, second = time.monotonic(), 0, 0.0, 0.0
-    last_save = start
-    for frames, frame_targets, crops, crop_targets in loader:
-        done = (time.monotonic() - start) / (args.minutes * 60)
-        if done >= 1:
-            break
-        rate = args.rate * min(1.0, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+    options = parse_options(_RECIPE, __doc__)
+    begin(options)
+    both = new_networks().to(memory_format=torch.channels_last)
+
+    def losses(batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        frames, frame_targets, crops, crop_targets = batch
         frames, crops = (x.contiguous(memory_format=torch.channels_last) for x in (frames, crops))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             maps, lines = both["detector"](frames), both["finder"](crops)
-        a, b = _detector_loss(maps.float(), frame_targets), _line_loss(lines.float(), crop_targets)
-        optimiser.zero_grad()
-        (a + b).backward()
-        nn.utils.clip_grad_norm_(both.parameters(), 3.0)
-        optimiser.step()
-        average.update_parameters(both)
-        step, first, second = step + 1, first + float(a.detach()), second + float(b.detach())
-        if step % 50 == 0:
-            print(
-                f"{step} {step * args.batch} scenes detector {first / 50:.4f} lines {second / 50:.4f} {step * args.batch / (time.monotonic() - start):.1f} scenes/s",
-                flush=True,
-            )
-            first = second = 0.0
-        if time.monotonic() - last_save > 240:
-            last_save = time.monotonic()
-            torch.save(average.module.state_dict(), args.out / "average.pt")
-    torch.save(average.module.state_dict(), args.out / "average.pt")
-    export(average.module["detector"], average.module["finder"], args.out)
+        return {
+            "detector": _detector_loss(maps.float(), frame_targets),
+            "lines": _line_loss(lines.float(), crop_targets),
+        }
+
+    train(both, _Stream(options.seed, options.batch), losses, _RECIPE, options)
 
 
 if __name__ == "__main__":

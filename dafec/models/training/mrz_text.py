@@ -1,7 +1,8 @@
 """Invented MRZ texts: what a zone may say, so that the recogniser learns glyphs and not one country's habits.
 
-Persons are invented from name lists of the package ``faker``. About a quarter of all check digits are wrong on purpose
-and a tenth of all lines are random characters: the reader must not learn to repair by arithmetic or by grammar.
+Persons are invented from name lists of the package ``faker``. A quarter of all check digits are drawn at random, so
+most of those are wrong, and about a tenth of all zones are random characters: the reader must not learn to repair by
+arithmetic or by grammar. The layouts are those of Doc 9303 parts 4 to 7 and of the French card before 2021.
 """
 
 from __future__ import annotations
@@ -9,54 +10,16 @@ from __future__ import annotations
 import importlib
 import random
 import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from dafec.models.training.words import GREEK, LATIN, LOCALES, SPECIMEN_NAMES, STATES, SYLLABLES
 from dafec.ocr.types import ALPHABET
 
 __all__ = ["MrzText", "random_text"]
 
-_LOCALES = ["en_US", "en_GB", "fr_FR", "de_DE", "es_ES", "es_MX", "pt_PT", "pt_BR", "it_IT", "nl_NL", "pl_PL", "cs_CZ", "sk_SK", "hu_HU", "ro_RO", "hr_HR", "sl_SI", "lt_LT", "lv_LV", "et_EE", "fi_FI", "sv_SE", "no_NO", "dk_DK", "tr_TR", "id_ID", "vi_VN", "en_IN", "en_NZ", "yo_NG", "zu_ZA", "az_AZ", "sq_AL", "tw_GH", "ga_IE", "fr_QC", "ar_AA", "fa_IR", "ru_RU", "uk_UA", "bg_BG", "el_GR", "ka_GE", "hy_AM", "he_IL"]
-_CYRILLIC = dict(
-    zip(
-        "АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁІЇЄҐ",
-        ["A", "B", "V", "G", "D", "E", "ZH", "Z", "I", "I", "K", "L", "M", "N", "O", "P", "R", "S", "T", "U", "F", "KH", "TS", "CH", "SH", "SHCH", "IE", "Y", "", "E", "IU", "IA", "E", "I", "I", "IE", "G"],
-        strict=True,
-    )
-)
-_GREEK = dict(
-    zip("ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ", ["A", "V", "G", "D", "E", "Z", "I", "TH", "I", "K", "L", "M", "N", "X", "O", "P", "R", "S", "T", "Y", "F", "CH", "PS", "O"], strict=True)
-)
-_ARABIC = dict(
-    zip(
-        "ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىيپچژگکی",
-        ["XE", "XAA", "XAE", "U", "I", "XI", "A", "B", "XTA", "T", "XTH", "J", "XH", "XKH", "D", "XDH", "R", "Z", "S", "XSH", "XSS", "XDZ", "XTT", "XZZ", "E", "G", "F", "Q", "K", "L", "M", "N", "H", "W", "XAY", "Y", "P", "XC", "XJ", "XGG", "XKK", "XYA"],
-        strict=True,
-    )
-)
-_SPECIAL = {
-    "Æ": "AE",
-    "Ø": "OE",
-    "Å": "AA",
-    "Ä": "AE",
-    "Ö": "OE",
-    "Ü": "UE",
-    "ß": "SS",
-    "Þ": "TH",
-    "Ð": "D",
-    "Ł": "L",
-    "Đ": "D",
-    "Œ": "OE",
-    "Ñ": "N",
-    "İ": "I",
-    "ı": "I",
-}
-_STATES = ["D<<", "IRQ", "IRN", "TUR", "SYR", "JOR", "KWT", "SAU", "USA", "GBR", "FRA", "ITA", "ESP", "PRT", "NLD", "BEL", "LUX", "CHE", "AUT", "POL", "CZE", "SVK", "HUN", "ROU", "BGR", "HRV", "SVN", "SRB", "BIH", "MKD", "ALB", "GRC", "CYP", "MLT", "IRL", "ISL", "NOR", "SWE", "FIN", "DNK", "EST", "LVA", "LTU", "BLR", "UKR", "RUS", "MDA", "GEO", "ARM", "AZE", "KAZ", "UZB", "TKM", "TJK", "KGZ", "AFG", "PAK", "IND", "BGD", "LKA", "NPL", "CHN", "TWN", "HKG", "MAC", "JPN", "KOR", "PRK", "MNG", "VNM", "LAO", "KHM", "THA", "MYS", "SGP", "IDN", "PHL", "AUS", "NZL", "FJI", "PNG", "EGY", "LBY", "TUN", "DZA", "MAR", "SDN", "SOM", "ETH", "ERI", "KEN", "UGA", "TZA", "NGA", "GHA", "SEN", "CIV", "CMR", "COD", "ZAF", "ZWE", "AGO", "CAN", "MEX", "CUB", "DOM", "JAM", "BRA", "ARG", "CHL", "PER", "BOL", "COL", "VEN", "ECU", "URY", "PRY", "UTO", "RKS", "EUE", "UNO", "XXA", "XXB", "XXC", "XOM", "GBD", "ARE", "QAT", "BHR", "OMN", "YEM", "LBN", "PSE", "ISR", "MDV"]
-_SYLLABLES = [
-    i + f
-    for i in ["B", "P", "M", "F", "D", "T", "N", "L", "G", "K", "H", "J", "Q", "X", "ZH", "CH", "SH", "R", "Z", "C", "S", "Y", "W"]
-    for f in ["A", "O", "E", "AI", "EI", "AO", "OU", "AN", "EN", "ANG", "ENG", "ONG", "I", "IA", "IE", "IU", "IAN", "IN", "ING", "U", "UA", "UO", "UI", "UAN", "UN"]
-]
+_PASSPORT_CODES = ("P<",) * 6 + ("PP", "PD", "PO", "PM", "PR", "PS", "PT", "PA", "PN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +33,41 @@ class MrzText:
 def _latin(name: str) -> str:
     out = []
     for char in name.upper():
-        if char in _SPECIAL:
-            out.append(_SPECIAL[char])
-        elif char in _CYRILLIC:
-            out.append(_CYRILLIC[char])
-        elif char in _ARABIC:
-            out.append(_ARABIC[char])
+        if char in LATIN:
+            out.append(LATIN[char])
         else:
-            plain = unicodedata.normalize("NFD", char)
-            base = plain[0] if plain else ""
-            out.append(_GREEK.get(base, base))
+            base = unicodedata.normalize("NFD", char)[:1]
+            out.append(GREEK.get(base, base))
     joined = "".join(out).replace("'", "").replace("’", "")
     return "".join(c if c in ALPHABET and not c.isdigit() else "<" for c in joined).strip("<")
 
 
+def _name_lists(provider: type) -> Iterator[tuple[bool, list[str]]]:
+    """Lists of a person provider of ``faker``: whether of surnames, and the names as a zone prints them."""
+    for attribute in dir(provider):
+        listed = getattr(provider, attribute)
+        if not isinstance(listed, (list, tuple, dict)) or "name" not in attribute:
+            continue
+        if "format" in attribute or "prefix" in attribute:
+            continue
+        names = [_latin(item) for item in listed if isinstance(item, str) and len(item) < 26]
+        yield "last" in attribute, names
+
+
 @cache
 def _names() -> tuple[list[str], list[str]]:
+    """Given names and surnames, sorted, so that a seed gives the same persons again."""
     first: set[str] = set()
     last: set[str] = set()
-    for locale in _LOCALES:
+    for locale in LOCALES:
         try:
             provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
-        except ImportError:
-            continue
-        for attribute in dir(provider):
-            value = getattr(provider, attribute)
-            if (
-                not isinstance(value, (list, tuple, dict))
-                or "name" not in attribute
-                or "format" in attribute
-                or "prefix" in attribute
-            ):
-                continue
-            target = last if "last" in attribute else first
-            target.update(name for item in value if isinstance(item, str) and len(item) < 26 and (name := _latin(item)))
+        except ModuleNotFoundError as missing:
+            if missing.name == "faker":
+                raise
+            continue  # this release of faker has no such list
+        for surnames, names in _name_lists(provider):
+            (last if surnames else first).update(names)
     return sorted(n for n in first if len(n) > 1), sorted(n for n in last if len(n) > 1)
 
 
@@ -123,25 +87,25 @@ def _letters(rng: random.Random, n: int) -> str:
     return "".join(rng.choice(ALPHABET[10:36]) for _ in range(n))
 
 
-def _name(rng: random.Random, width: int) -> str:
+def _person(rng: random.Random) -> tuple[str, str]:
+    """Surname and first given name."""
     first, last = _names()
     style = rng.random()
     if style < 0.08:
-        surname = rng.choice(_SYLLABLES)
-        given = (
-            "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(1, 2)))
-            if rng.random() < 0.6
-            else "<".join(rng.choice(_SYLLABLES) for _ in range(2))
-        )
-    elif style < 0.16:
-        surname, given = _letters(rng, rng.randint(2, 14)), _letters(rng, rng.randint(1, 14))
-    elif style < 0.22:
-        surname, given = (
-            rng.choice(["SPECIMEN", "MUSTERMANN", "ERIKSSON", "VZOR", "MUSTER", "SAMPLE", "TEST", "MODELO", "PARAUGS"]),
-            rng.choice(first),
-        )
-    else:
-        surname, given = rng.choice(last), rng.choice(first)
+        surname = rng.choice(SYLLABLES)
+        if rng.random() < 0.6:
+            return surname, "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 2)))
+        return surname, "<".join(rng.choice(SYLLABLES) for _ in range(2))
+    if style < 0.16:
+        return _letters(rng, rng.randint(2, 14)), _letters(rng, rng.randint(1, 14))
+    if style < 0.22:
+        return rng.choice(SPECIMEN_NAMES), rng.choice(first)
+    return rng.choice(last), rng.choice(first)
+
+
+def _name(rng: random.Random, width: int) -> str:
+    first, last = _names()
+    surname, given = _person(rng)
     for chance in (0.35, 0.15, 0.1):
         if rng.random() < chance:
             given += "<" + rng.choice(first)
@@ -186,60 +150,52 @@ def _optional(rng: random.Random, width: int) -> str:
 
 
 def _state(rng: random.Random) -> str:
-    return _letters(rng, 3) if rng.random() < 0.1 else rng.choice(_STATES)
+    return _letters(rng, 3) if rng.random() < 0.1 else rng.choice(STATES)
 
 
 def _maybe_wrong(rng: random.Random, digit: str) -> str:
     return rng.choice("0123456789") if rng.random() < 0.25 else digit
 
 
+def _checked(rng: random.Random, text: str) -> str:
+    """A field with its check digit, which may be wrong."""
+    return text + _maybe_wrong(rng, _digit(text))
+
+
+def _composite(rng: random.Random, body: str, end: int) -> str:
+    """Composite digit of a TD2 or TD3 second line (Doc 9303-4 4.2.2.2, 9303-6 4.2.2.2), which may be wrong."""
+    return _maybe_wrong(rng, _digit(body[:10] + body[13:20] + body[21:end]))
+
+
 def _td3(rng: random.Random, *, visa: bool) -> tuple[str, ...]:
-    code = (
-        rng.choice(["V<", "V<", "VI", "VC", "VR", "VB", "V" + _letters(rng, 1)])
-        if visa
-        else rng.choice(["P<"] * 6 + ["PP", "PD", "PO", "PM", "PR", "PS", "PT", "PA", "PN", "P" + _letters(rng, 1)])
-    )
+    if visa:
+        code = rng.choice(["V<", "V<", "VI", "VC", "VR", "VB", "V" + _letters(rng, 1)])
+    else:
+        code = rng.choice([*_PASSPORT_CODES, "P" + _letters(rng, 1)])
     state = _state(rng)
     number, birth, expiry = _number(rng), _date(rng), _date(rng)
     nationality = state if rng.random() < 0.8 else _state(rng)
-    head = (
-        number
-        + _maybe_wrong(rng, _digit(number))
-        + nationality
-        + birth
-        + _maybe_wrong(rng, _digit(birth))
-        + rng.choice("MMFF<")
-    )
-    head += expiry + _maybe_wrong(rng, _digit(expiry))
+    head = _checked(rng, number) + nationality + _checked(rng, birth) + rng.choice("MMFF<") + _checked(rng, expiry)
     if visa:
         return code + state + _name(rng, 39), head + _optional(rng, 16)
     optional = _optional(rng, 14)
     own = "<" if optional == "<" * 14 and rng.random() < 0.5 else _maybe_wrong(rng, _digit(optional))
     body = head + optional + own
-    return code + state + _name(rng, 39), body + _maybe_wrong(rng, _digit(body[:10] + body[13:20] + body[21:43]))
+    return code + state + _name(rng, 39), body + _composite(rng, body, 43)
 
 
 def _td2(rng: random.Random, *, visa: bool) -> tuple[str, ...]:
-    code = (
-        rng.choice(["V<", "VC", "VR", "V" + _letters(rng, 1)])
-        if visa
-        else rng.choice(["I<", "ID", "AR", "C<", "IP", "AC", "P<", "I" + _letters(rng, 1)])
-    )
+    if visa:
+        code = rng.choice(["V<", "VC", "VR", "V" + _letters(rng, 1)])
+    else:
+        code = rng.choice(["I<", "ID", "AR", "C<", "IP", "AC", "P<", "I" + _letters(rng, 1)])
     state = _state(rng)
     number, birth, expiry = _number(rng), _date(rng), _date(rng)
-    body = (
-        number
-        + _maybe_wrong(rng, _digit(number))
-        + state
-        + birth
-        + _maybe_wrong(rng, _digit(birth))
-        + rng.choice("MMFF<")
-    )
-    body += expiry + _maybe_wrong(rng, _digit(expiry))
+    body = _checked(rng, number) + state + _checked(rng, birth) + rng.choice("MMFF<") + _checked(rng, expiry)
     if visa:
         return code + state + _name(rng, 31), body + _optional(rng, 8)
     body += _optional(rng, 7)
-    return code + state + _name(rng, 31), body + _maybe_wrong(rng, _digit(body[:10] + body[13:20] + body[21:35]))
+    return code + state + _name(rng, 31), body + _composite(rng, body, 35)
 
 
 def _td1(rng: random.Random) -> tuple[str, ...]:
@@ -248,19 +204,11 @@ def _td1(rng: random.Random) -> tuple[str, ...]:
     number, birth, expiry = _number(rng), _date(rng), _date(rng)
     own = _maybe_wrong(rng, _digit(number))
     optional = _optional(rng, 15)
-    if rng.random() < 0.1:
+    if rng.random() < 0.1:  # a number of more than nine characters goes on in the optional data
         rest = _digits(rng, rng.randint(1, 5))
         own, optional = "<", (rest + _digit(number + rest) + "<" * 15)[:15]
     first = code + state + number + own + optional
-    second = (
-        birth
-        + _maybe_wrong(rng, _digit(birth))
-        + rng.choice("MMFF<X")
-        + expiry
-        + _maybe_wrong(rng, _digit(expiry))
-        + state
-    )
-    second += _optional(rng, 11)
+    second = _checked(rng, birth) + rng.choice("MMFF<X") + _checked(rng, expiry) + state + _optional(rng, 11)
     composite = _digit(first[5:] + second[:7] + second[8:15] + second[18:29])
     return first, second + _maybe_wrong(rng, composite), _name(rng, 30)
 
@@ -269,10 +217,8 @@ def _french(rng: random.Random) -> tuple[str, ...]:
     _first, last = _names()
     first = "IDFRA" + rng.choice(last)[:25].ljust(25, "<") + _digits(rng, 3) + _digits(rng, 3)
     number = _digits(rng, 4) + rng.choice("0123456789AB") + _digits(rng, 7)
-    second = (
-        number + _maybe_wrong(rng, _digit(number)) + _name(rng, 44).replace("<<", "<")[:14].ljust(14, "<") + _date(rng)
-    )
-    second += _digits(rng, 1) + rng.choice("MF")
+    given = _checked(rng, number) + _name(rng, 44).replace("<<", "<")[:14].ljust(14, "<")
+    second = given + _date(rng) + _digits(rng, 1) + rng.choice("MF")
     return first, second + _maybe_wrong(rng, _digit(first + second))
 
 
@@ -283,29 +229,30 @@ def _random_lines(rng: random.Random) -> tuple[str, ...]:
     return tuple("".join(rng.choices(ALPHABET, weights, k=width)) for _ in range(count))
 
 
+#: Format, share of all zones up to and with it, and what writes it.
+_MIX: tuple[tuple[str, float, Callable[[random.Random], tuple[str, ...]]], ...] = (
+    ("TD3", 0.46, lambda rng: _td3(rng, visa=False)),
+    ("TD1", 0.68, _td1),
+    ("TD2", 0.76, lambda rng: _td2(rng, visa=False)),
+    ("MRV-A", 0.84, lambda rng: _td3(rng, visa=True)),
+    ("MRV-B", 0.89, lambda rng: _td2(rng, visa=True)),
+    ("FRA-ID", 0.91, _french),
+    ("OTHER", 1.0, _random_lines),
+)
+
+
 def random_text(rng: random.Random) -> MrzText:
-    """One invented zone. The mix: 46 % TD3, 22 % TD1, 8 % TD2, 8 % MRV-A, 5 % MRV-B, 2 % old French, 9 % random."""
+    """One invented zone.
+
+    The mix: 46 % TD3, 22 % TD1, 8 % TD2, 8 % MRV-A, 5 % MRV-B, 2 % old French, 9 % random. In 6 % of the zones one to
+    four characters of every line are replaced by any others.
+
+    Args:
+        rng: every choice is drawn from it.
+    """
     draw = rng.random()
-    for limit, form in (
-        (0.46, "TD3"),
-        (0.68, "TD1"),
-        (0.76, "TD2"),
-        (0.84, "MRV-A"),
-        (0.89, "MRV-B"),
-        (0.91, "FRA-ID"),
-        (1.01, "OTHER"),
-    ):
-        if draw < limit:
-            break
-    lines = {
-        "TD3": lambda: _td3(rng, visa=False),
-        "MRV-A": lambda: _td3(rng, visa=True),
-        "TD2": lambda: _td2(rng, visa=False),
-        "MRV-B": lambda: _td2(rng, visa=True),
-        "TD1": lambda: _td1(rng),
-        "FRA-ID": lambda: _french(rng),
-        "OTHER": lambda: _random_lines(rng),
-    }[form]()
+    form, _, write = next(entry for entry in _MIX if draw < entry[1])
+    lines = write(rng)
     if form != "OTHER" and rng.random() < 0.06:
         noisy = [list(line) for line in lines]
         for line in noisy:

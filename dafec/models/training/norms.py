@@ -18,7 +18,7 @@ def measure_norms(model: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> No
         model: any module; its batch norms are changed in place.
         batches: positional arguments of the model, one tuple a batch.
     """
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001 - torch offers no public base
+    norms = [m for m in model.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # cumulative mean

@@ -1,6 +1,8 @@
 """Puts trained weights where the reader finds them: ``python -m dafec.models.training.publish``.
 
-Measures the batch norms of the averaged weights anew, writes the three ONNX files beside the manifest, and their entries into it.
+The trainings leave averaged weights. Here the batch norms are measured anew on fresh pictures, the ONNX files are
+written beside the manifest, and their entries into it. README.md beside this file has the commands of the shipped
+models.
 """
 
 from __future__ import annotations
@@ -10,15 +12,16 @@ import itertools
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from dafec.models.manifest import MODELS_FOLDER, ModelEntry, write_entry
 from dafec.models.training import locator, reader
 from dafec.models.training.norms import measure_norms
 
-__all__ = ["publish_locator", "publish_reader"]
+__all__ = ["main", "publish_locator", "publish_reader"]
 
-_DATA = "own rendered zones and scenes, dafec/models/training/{zones,scenes,mrz_text,fonts}.py; nothing of a real document"
+_DATA = "own rendered zones and scenes, dafec/models/training; nothing of a real document"
+_FRESH_SEED = 555  # of the pictures the batch norms are measured on
+_FRESH_BATCHES = 40
 
 
 def publish_reader(weights: Path, seeds: tuple[int, ...], command: str, folder: Path = MODELS_FOLDER) -> None:
@@ -32,7 +35,7 @@ def publish_reader(weights: Path, seeds: tuple[int, ...], command: str, folder: 
     """
     model = reader.Reader()
     model.load_state_dict(torch.load(weights))
-    batches = itertools.islice(reader.batches(seed=555, batch=32), 40)
+    batches = itertools.islice(reader.batches(seed=_FRESH_SEED, batch=32), _FRESH_BATCHES)
     measure_norms(model, ((strips, widths) for strips, _, widths in batches))
     reader.export(model, folder / "mrz_reader.onnx")
     write_entry(
@@ -52,9 +55,9 @@ def publish_reader(weights: Path, seeds: tuple[int, ...], command: str, folder: 
 
 def publish_locator(weights: Path, seeds: tuple[int, ...], command: str, folder: Path = MODELS_FOLDER) -> None:
     """The zone detector and the line finder; arguments as for ``publish_reader``."""
-    both = nn.ModuleDict({"detector": locator.Detector(), "finder": locator.LineFinder()})
+    both = locator.new_networks()
     both.load_state_dict(torch.load(weights))
-    batches = list(itertools.islice(locator.batches(seed=555, batch=8), 40))
+    batches = list(itertools.islice(locator.batches(seed=_FRESH_SEED, batch=8), _FRESH_BATCHES))
     measure_norms(both["detector"], ((frames,) for frames, _, _, _ in batches))
     measure_norms(both["finder"], ((crops,) for _, _, crops, _ in batches))
     locator.export(both["detector"], both["finder"], folder)
