@@ -60,10 +60,11 @@ def _names() -> tuple[list[str], list[str]]:
     first: set[str] = set()
     last: set[str] = set()
     for locale in LOCALES:
+        path = f"faker.providers.person.{locale}"
         try:
-            provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
+            provider = importlib.import_module(path).Provider
         except ModuleNotFoundError as missing:
-            if missing.name == "faker":
+            if missing.name != path:
                 raise
             continue  # this release of faker has no such list
         for surnames, names in _name_lists(provider):
