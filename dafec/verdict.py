@@ -43,6 +43,7 @@ __all__ = [
     "LEVELS",
     "Decision",
     "Level",
+    "Mode",
     "Policy",
     "Situation",
     "Verdict",
