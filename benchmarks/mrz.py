@@ -3,9 +3,9 @@
     python -m benchmarks.mrz                 ours alone
     python -m benchmarks.mrz --peers         with PassportEye (tesseract as installed) and RapidOCR
 
-Each image is read warm, in this process, file decoding included for every reader. Exact means that all lines of the surest
-zone equal the printed ones, wrong check digits included. The images lie beside the checkout and are never copied into it;
-``DAFEC_SHARED_DATA`` names another place.
+Each image is read warm, in this process, file decoding included for every reader. Exact means that all lines of the
+surest zone equal the printed ones, wrong check digits included. The images lie beside the checkout and are never copied
+into it; ``DAFEC_SHARED_DATA`` names another place.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ def run(name: str, reader: Reader, entries: list[dict[str, Any]], folder: Path) 
 
 
 def page_of_400_dpi(entries: list[dict[str, Any]], folder: Path, reader: Reader, where: Path) -> float:
-    """Median time for an ID-3 page at 400 dpi (1,969 x 1,386 pixels), made by enlarging the first TD3 scan of the set."""
+    """Median milliseconds for an ID-3 page at 400 dpi (1,969 x 1,386 pixels), the set's first TD3 scan enlarged."""
     entry = next(e for e in entries if e["kind"] == "TD3" and e["id"].endswith("bdr"))
     image = cv2.imread(str(folder / entry["file"]))
     path = where / "page-400-dpi.png"
@@ -107,8 +108,8 @@ def main() -> None:
     entries = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     rows = [run("DAFEC", our_reader(args.threads), entries, folder)]
     if args.peers:
-        for name, make in (("PassportEye, tesseract as installed", passporteye_reader), ("RapidOCR, positional fixes", rapidocr_reader)):
-            rows.append(run(name, make(), entries, folder))
+        rows.append(run("PassportEye, tesseract as installed", passporteye_reader(), entries, folder))
+        rows.append(run("RapidOCR, positional fixes", rapidocr_reader(), entries, folder))
     fastest = min((row.median_ms for row in rows[1:]), default=None)
     print(f"{'reader':38} {'exact':>8} {'read, yet wrong':>16} {'p50 ms':>9} {'p95 ms':>9}")
     for row in rows:
@@ -116,10 +117,9 @@ def main() -> None:
         print(f"{row.name:38} {row.exact:>5}/{len(entries)} {row.read_yet_wrong:>16} {row.median_ms:>9.1f} {p95:>9.1f}")
     if fastest is not None:
         print(f"time against the fastest peer: 1/{fastest / rows[0].median_ms:.0f}")
-    import tempfile
-
     with tempfile.TemporaryDirectory() as where:
-        print(f"ID-3 page at 400 dpi, PNG decoding included: {page_of_400_dpi(entries, folder, our_reader(args.threads), Path(where)):.1f} ms p50")
+        page_ms = page_of_400_dpi(entries, folder, our_reader(args.threads), Path(where))
+    print(f"ID-3 page at 400 dpi, PNG decoding included: {page_ms:.1f} ms p50")
     if args.verbose:
         for row in rows:
             print(row.name, "missed:", ", ".join(row.misses) or "none")

@@ -1,16 +1,17 @@
-"""The development images made harder: turned, shrunk, tilted, laid on a scanner's glass, compressed, cut down to the zone.
+"""The development images made harder: turned, shrunk, tilted, laid on a scanner's glass, compressed, cut to the zone.
 
     python -m benchmarks.mrz_stress [--verbose]
 
-Prints, for each treatment, how many of the images are still read exactly, how many are read yet wrong, and how many are not found.
+Prints, for each treatment, how many of the images are still read exactly, how many are read yet wrong, and how many are
+not found.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.mrz import shared_data
 from dafec.capture import load_capture
 from dafec.ocr.reader import OcrContext, read_image, to_grey
+from dafec.ocr.types import MrzRead
 
 Grey = NDArray[np.uint8]
 
@@ -48,7 +50,8 @@ def _tilt(image: Grey) -> Grey:
     h, w = image.shape
     source = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
     goal = np.array([[0.1 * w, 0.06 * h], [0.97 * w, 0], [w, h], [0.0, 0.9 * h]], np.float32)
-    return np.asarray(cv2.warpPerspective(image, cv2.getPerspectiveTransform(source, goal), (w, h), borderValue=60), np.uint8)
+    matrix = cv2.getPerspectiveTransform(source, goal)
+    return np.asarray(cv2.warpPerspective(image, matrix, (w, h), borderValue=60), np.uint8)
 
 
 def _glass(image: Grey) -> Grey:
@@ -82,15 +85,33 @@ def _cut(image: Grey, context: OcrContext, margin: float) -> Grey:
     return np.asarray(cv2.warpPerspective(image, matrix, (w, h), flags=cv2.INTER_CUBIC), np.uint8)
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--verbose", action="store_true")
-    args = parser.parse_args()
-    context = OcrContext.load(2)
-    folder = shared_data() / "mrz_images"
-    entries = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    treatments: dict[str, Callable[[Grey], Grey]] = {
+@dataclass
+class Tally:
+    """What came of all images under one treatment."""
+
+    exact: int = 0
+    read_yet_wrong: int = 0
+    not_found: int = 0
+    misses: list[str] = field(default_factory=list)  # image and its wrong characters, ``inf`` where nothing was read
+
+    def count(self, name: str, truth: list[str], reads: list[MrzRead]) -> None:
+        """Adds one image."""
+        if not reads:
+            self.not_found += 1
+            self.misses.append(f"{name}:inf")
+            return
+        texts = reads[0].texts
+        if list(texts) == truth:
+            self.exact += 1
+            return
+        self.read_yet_wrong += reads[0].status == "read"
+        wrong = sum(a != b for t, u in zip(texts, truth, strict=False) for a, b in zip(t, u, strict=False))
+        self.misses.append(f"{name}:{wrong}")
+
+
+def treatments(context: OcrContext) -> dict[str, Callable[[Grey], Grey]]:
+    """What is done to an image, by name."""
+    return {
         "as it is": lambda image: image,
         "quarter turn": _turn(90, 0),
         "half turn": _turn(180, 0),
@@ -107,20 +128,24 @@ def main() -> None:
         "cut to the zone": lambda image: _cut(image, context, 0.5),
         "cut tightly": lambda image: _cut(image, context, 0.15),
     }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--verbose", action="store_true", help="name the images that are missed")
+    args = parser.parse_args()
+    context = OcrContext.load(2)
+    folder = shared_data() / "mrz_images"
+    entries = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     print(f"{'treatment':18} {'exact':>8} {'read, yet wrong':>16} {'not found':>10}   of {len(entries)} images")
-    for name, treat in treatments.items():
-        exact, silent, missing, failed = 0, 0, 0, []
+    for name, treat in treatments(context).items():
+        tally = Tally()
         for entry in entries:
             image = treat(to_grey(load_capture(folder / entry["file"]).pages[0].primary.pixels))
-            reads = read_image(image, context=context)
-            right = any(list(r.texts) == entry["mrz"] for r in reads[:1])
-            exact += right
-            missing += not reads
-            silent += bool(reads) and reads[0].status == "read" and not right
-            if not right:
-                wrong = math.inf if not reads else sum(a != b for t, u in zip(reads[0].texts, entry["mrz"], strict=False) for a, b in zip(t, u, strict=False))
-                failed.append(f"{entry['id']}:{wrong:.0f}")
-        print(f"{name:18} {exact:>8} {silent:>16} {missing:>10}" + (f"   {' '.join(failed)}" if args.verbose else ""), flush=True)
+            tally.count(entry["id"], entry["mrz"], read_image(image, context=context))
+        misses = f"   {' '.join(tally.misses)}" if args.verbose else ""
+        print(f"{name:18} {tally.exact:>8} {tally.read_yet_wrong:>16} {tally.not_found:>10}{misses}", flush=True)
 
 
 if __name__ == "__main__":

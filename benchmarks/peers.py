@@ -35,11 +35,14 @@ def _positional(lines: list[str]) -> list[str]:
     """Letters where only letters stand, digits where only digits stand: the usual repair of general OCR."""
     if len(lines) == 2 and len(lines[1]) in (36, 44):
         second = lines[1]
-        second = second[:9] + second[9:10].translate(_TO_DIGIT) + second[10:13].translate(_TO_LETTER) + second[13:20].translate(_TO_DIGIT) + second[20:21] + second[21:28].translate(_TO_DIGIT) + second[28:]
+        number = second[:9] + second[9:10].translate(_TO_DIGIT)
+        dates = second[13:20].translate(_TO_DIGIT) + second[20:21] + second[21:28].translate(_TO_DIGIT)
+        second = number + second[10:13].translate(_TO_LETTER) + dates + second[28:]
         return [lines[0].translate(_TO_LETTER), second]
     if len(lines) == 3 and len(lines[1]) == 30:
         second = lines[1]
-        second = second[:7].translate(_TO_DIGIT) + second[7:8] + second[8:15].translate(_TO_DIGIT) + second[15:18].translate(_TO_LETTER) + second[18:]
+        dates = second[:7].translate(_TO_DIGIT) + second[7:8] + second[8:15].translate(_TO_DIGIT)
+        second = dates + second[15:18].translate(_TO_LETTER) + second[18:]
         return [lines[0][:5].translate(_TO_LETTER) + lines[0][5:], second, lines[2].translate(_TO_LETTER)]
     return lines
 
