@@ -218,6 +218,8 @@ def read_frame(
     return FrameRead(tuple(reads), located.document_mask, located.mask_scale)
 
 
-def read_image(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, context: OcrContext) -> list[MrzRead]:
+def read_image(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16], *, context: OcrContext, bit_depth: int | None = None
+) -> list[MrzRead]:
     """Finds and reads every machine-readable zone in a frame, surest first; an empty list where there is none."""
-    return list(read_frame(pixels, context=context).reads)
+    return list(read_frame(pixels, context=context, bit_depth=bit_depth).reads)
