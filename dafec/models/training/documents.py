@@ -182,11 +182,23 @@ def _caption(rng: random.Random, canvas: Canvas, place: _Place, last_row: float)
 
 
 def _print_zone(
-    rng: random.Random, canvas: Canvas, size_mm: tuple[float, float], text: MrzText, *, held_out: bool
+    rng: random.Random,
+    canvas: Canvas,
+    size_mm: tuple[float, float],
+    text: MrzText,
+    *,
+    held_out: bool,
+    ground: Canvas | None,
 ) -> tuple[tuple[FloatArray, ...], float]:
-    """Prints a zone; gives each line's character centres (n, 2) and the cap height, pixels."""
+    """Prints a zone; gives each line's character centres (n, 2) and the cap height, pixels.
+
+    ``ground`` is the canvas before labels and pictures: where given, nothing else is printed where the zone stands.
+    """
     h, w = canvas.shape
     place = _place(rng, h, size_mm, text, held_out=held_out)
+    if ground is not None:
+        top = int(max(0, place.rows[0] - 1.3 * place.pitch))
+        canvas[top:] = ground[top:]
     if rng.random() < 0.5:  # a lighter band behind the zone
         top = int(max(0, place.rows[0] - place.pitch * rng.uniform(1, 2.5)))
         canvas[top:] += rng.uniform(0.3, 1) * (rng.uniform(200, 252) - canvas[top:])
@@ -202,17 +214,18 @@ def _print_zone(
         centres.append(np.array(points))
     if rng.random() < 0.2:
         layer = np.asarray(cv2.dilate(layer, np.ones((2, 2), np.uint8)), np.uint8)
-    contrast = rng.uniform(0.6, 1.0) if rng.random() < 0.8 else rng.uniform(0.3, 0.6)
+    contrast = rng.uniform(0.6, 1.0) if rng.random() < 0.8 or ground is not None else rng.uniform(0.3, 0.6)
     canvas += (rng.uniform(0, 60) - canvas) * (layer.astype(np.float32) * (contrast / 255))
     return tuple(centres), float(place.cap)
 
 
-def _decorate(rng: random.Random, canvas: Canvas, bank_seed: int, *, card: bool) -> None:
-    """Everything on a document that is not its zone."""
+def _decorate(rng: random.Random, canvas: Canvas, bank_seed: int, *, card: bool) -> Canvas:
+    """Everything on a document that is not its zone; gives the canvas as it was before labels and pictures."""
     h, w = canvas.shape
     canvas += np.linspace(rng.uniform(-40, 40), rng.uniform(-40, 40), w, dtype=np.float32)[None, :]
     for _ in range(rng.randint(0, 2)):
         add_texture(rng, canvas, bank_seed)
+    ground = canvas.copy()
     back = card and rng.random() < 0.7  # a card's zone is on its back, where there is no portrait
     if not back or rng.random() < 0.2:
         x, y = int(w * rng.choice([0.04, 0.04, 0.7])), int(h * rng.uniform(0.12, 0.25))
@@ -227,6 +240,7 @@ def _decorate(rng: random.Random, canvas: Canvas, bank_seed: int, *, card: bool)
         canvas[row : row + rng.randint(6, h // 6)] = rng.uniform(0, 120)
     if rng.random() < 0.4:
         _signature(rng, canvas)
+    return ground
 
 
 def _round_corners(rng: random.Random, mask: Grey) -> None:
@@ -240,13 +254,14 @@ def _round_corners(rng: random.Random, mask: Grey) -> None:
             cv2.circle(mask, (cx, cy), radius, 255, -1)
 
 
-def draw_document(rng: random.Random, *, bank_seed: int, held_out: bool) -> FlatDocument:
+def draw_document(rng: random.Random, *, bank_seed: int, held_out: bool, in_order: bool = False) -> FlatDocument:
     """One invented document.
 
     Args:
         rng: every choice is drawn from it.
         bank_seed: seed of the textures.
         held_out: the test set's faces in the zone.
+        in_order: only security print stands behind the zone; one in twenty is stamped instead of one in five.
 
     Returns:
         The document, 7 pixels a millimetre; 8 % have no zone, 4 % are only the lower part of a page.
@@ -259,13 +274,14 @@ def draw_document(rng: random.Random, *, bank_seed: int, held_out: bool) -> Flat
         height_mm *= rng.uniform(0.35, 0.8)
     w, h = int(width_mm * PX_PER_MM), int(height_mm * PX_PER_MM)
     canvas = np.full((h, w), rng.uniform(150, 252), np.float32)
-    _decorate(rng, canvas, bank_seed, card=form == "TD1")
+    ground = _decorate(rng, canvas, bank_seed, card=form == "TD1")
     centres: tuple[FloatArray, ...] = ()
     cap = 0.0
     has_zone = rng.random() < 0.92
     if has_zone:
-        centres, cap = _print_zone(rng, canvas, (width_mm, height_mm), text, held_out=held_out)
-    if rng.random() < 0.2:
+        clear = ground if in_order else None
+        centres, cap = _print_zone(rng, canvas, (width_mm, height_mm), text, held_out=held_out, ground=clear)
+    if rng.random() < (0.05 if in_order else 0.2):
         _stamp(rng, canvas)
     if rng.random() < 0.3:
         cv2.rectangle(canvas, (0, 0), (w - 1, h - 1), rng.uniform(0, 160), rng.randint(1, 4))

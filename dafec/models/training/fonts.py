@@ -2,7 +2,7 @@
 
 All come from Debian packages, none is shipped: ``fonts-ocr-b fonts-ocr-a fonts-liberation fonts-freefont-ttf
 fonts-courier-prime fonts-noto-mono fonts-lato fonts-hack fonts-anonymous-pro fonts-dejavu-core``.
-``HELD_OUT`` faces other than OCR-B are never trained on: the synthetic test set uses them.
+``HELD_OUT`` faces are never trained on: the synthetic test set uses them.
 """
 
 from __future__ import annotations
@@ -45,10 +45,9 @@ TRAINED: tuple[tuple[float, str], ...] = (
 )
 #: OCR-B is what zones are printed in, so the test set has it too; the other three are seen by no training.
 HELD_OUT: tuple[tuple[float, str], ...] = (
-    (0.70, "opentype/ocr-b/OCRB.otf"),
-    (0.12, "opentype/courier-prime/Courier Prime Code.otf"),
-    (0.10, "truetype/anonymous-pro/Anonymous Pro.ttf"),
-    (0.08, "opentype/courier-prime/Courier Prime Sans.otf"),
+    (0.4, "opentype/courier-prime/Courier Prime Code.otf"),
+    (0.2, "truetype/anonymous-pro/Anonymous Pro.ttf"),
+    (0.4, "opentype/courier-prime/Courier Prime Sans.otf"),
 )
 
 

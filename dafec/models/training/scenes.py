@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dafec.geometry import FloatArray
 from dafec.models.training.documents import FlatDocument, add_labels, add_texture, draw_document
 from dafec.models.training.mrz_text import MrzText
-from dafec.models.training.optics import degrade
+from dafec.models.training.optics import degrade, degrade_gently
 from dafec.models.training.zones import make_zone
 
 __all__ = ["Scene", "SceneZone", "make_scene"]
@@ -188,11 +188,13 @@ def _strip_scene(rng: random.Random, bank_seed: int, *, held_out: bool, longest_
     return Scene(np.ascontiguousarray(image), (zone,), (np.roll(outline, -turns, axis=0),))
 
 
-def _documents(rng: random.Random, style: _Style, *, bank_seed: int, held_out: bool) -> list[FlatDocument]:
+def _documents(
+    rng: random.Random, style: _Style, *, bank_seed: int, held_out: bool, in_order: bool
+) -> list[FlatDocument]:
     """One or two documents, the first perhaps an open booklet with another page above."""
 
     def draw() -> FlatDocument:
-        return draw_document(rng, bank_seed=bank_seed, held_out=held_out)
+        return draw_document(rng, bank_seed=bank_seed, held_out=held_out, in_order=in_order)
 
     flats = [draw()]
     if style in ("flatbed", "figure") and rng.random() < 0.3:
@@ -263,7 +265,12 @@ def _visible(zone: SceneZone, shape: tuple[int, int]) -> bool:
 
 
 def make_scene(
-    rng: random.Random, *, bank_seed: int = 7, held_out: bool = False, longest_px: int | None = None
+    rng: random.Random,
+    *,
+    bank_seed: int = 7,
+    held_out: bool = False,
+    longest_px: int | None = None,
+    in_order: bool = False,
 ) -> Scene:
     """One frame with one or two documents, or with little more than a zone.
 
@@ -272,22 +279,29 @@ def make_scene(
         bank_seed: seed of the textures; the test set uses another.
         held_out: the test set's faces.
         longest_px: longest side of the frame, about that of a zone cut out; drawn (240 to 1,100) where None.
+        in_order: a document in order before equipment in order: readers, flatbeds and phones, nothing printed over the
+            zone, few stamps, even light, ``optics.degrade_gently``.
 
     Returns:
         The frame, uint8, with the place of every zone and document.
     """
-    style = rng.choices(_STYLES, _STYLE_WEIGHTS)[0]
+    style = (
+        rng.choices(("reader", "flatbed", "photo"), (5, 3, 3))[0]
+        if in_order
+        else rng.choices(_STYLES, _STYLE_WEIGHTS)[0]
+    )
     if style == "strip":
         return _strip_scene(rng, bank_seed, held_out=held_out, longest_px=longest_px)
-    flats = _documents(rng, style, bank_seed=bank_seed, held_out=held_out)
+    flats = _documents(rng, style, bank_seed=bank_seed, held_out=held_out, in_order=in_order)
     h, w = _frame_size(rng, style, flats[0].image.shape[1] / flats[0].image.shape[0], longest_px)
     canvas = _backdrop(rng, h, w, bank_seed)
     quads = _placements(rng, flats, (h, w), style)
     laid = [_lay(rng, canvas, flat, quad, style) for flat, quad in zip(flats, quads, strict=True)]
     zones = [zone for zone in laid if zone is not None]
-    _light(rng, canvas)
+    if not in_order:
+        _light(rng, canvas)
     image = np.clip(canvas, 0, 255).astype(np.uint8)
-    image = degrade(rng, image, min((zone.cap_px for zone in zones), default=12.0))
-    if rng.random() < 0.03:
+    image = (degrade_gently if in_order else degrade)(rng, image, min((zone.cap_px for zone in zones), default=12.0))
+    if not in_order and rng.random() < 0.03:
         image = 255 - image
     return Scene(image, tuple(zone for zone in zones if _visible(zone, (h, w))), tuple(quads))
