@@ -22,6 +22,8 @@ __all__ = ["FIRST_VIEW", "Located", "RoughZone", "View", "further_views", "locat
 _LEAST_SIDE_PX = 256  # narrower frames are padded: the detector was taught with room round what it sees
 _THRESHOLD = 0.4  # of the zone probability; the line finder rejects what is not a zone
 _MIN_CELLS = 10  # of 4 x 4 detector pixels
+_MERGE_GAP = 0.06  # of both widths: two documents' zones side by side are further apart than that
+_MAX_ASPECT = 22.0  # two lines of TD3 are 16.3 times as wide as high
 _MIN_ASPECT = 2.2  # the squarest zone, three lines of TD1, is 6.9 times as wide as high; halves of it are accepted
 
 
@@ -156,7 +158,9 @@ def _mergeable(a: RoughZone, b: RoughZone) -> bool:
     step = np.asarray(b.centre) - np.asarray(a.centre)
     gap = abs(float(step @ axis)) - (a.width_px + b.width_px) / 2
     across = abs(float(step @ np.array([-axis[1], axis[0]])))
-    return gap < 0.35 * (a.width_px + b.width_px) and across < 0.5 * max(a.height_px, b.height_px)
+    aspect = (a.width_px + b.width_px + gap) / max(a.height_px, b.height_px)
+    near = gap < _MERGE_GAP * (a.width_px + b.width_px) and across < 0.5 * max(a.height_px, b.height_px)
+    return near and aspect < _MAX_ASPECT
 
 
 def _merge(a: RoughZone, b: RoughZone) -> RoughZone:

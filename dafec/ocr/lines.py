@@ -25,6 +25,7 @@ _THRESHOLD = 0.4
 _ROW_PX, _ROW_0 = 2.0, 0.5  # crop pixels per map row, crop row of map row 0
 _COLUMN_PX, _COLUMN_0 = 4.0, 1.5
 _MAX_LINES = 3
+_JOIN_CAPS = 4.5  # two zones side by side are at least 5 characters apart, by their documents' margins
 _MAX_ROUNDS = 3
 
 
@@ -62,12 +63,18 @@ def _ridges(maps: NDArray[np.float32]) -> list[_Ridge]:
     return found
 
 
+def _continues(line: _Ridge, piece: _Ridge) -> bool:
+    """Whether a piece lies on the line, and not so far along it that it is another document's."""
+    middle = (piece.left + piece.right) / 2
+    gap = max(piece.left - line.right, line.left - piece.right)
+    return abs(line.y(middle) - piece.y(middle)) < 0.55 * line.cap and gap < _JOIN_CAPS * line.cap
+
+
 def _join(ridges: list[_Ridge]) -> list[_Ridge]:
     """Pieces of one line, parted by a stamp or a crease, become one line again."""
     joined: list[_Ridge] = []
     for ridge in sorted(ridges, key=lambda r: r.left - r.right):
-        middle = (ridge.left + ridge.right) / 2
-        partner = next((o for o in joined if abs(o.y(middle) - ridge.y(middle)) < 0.55 * o.cap), None)
+        partner = next((o for o in joined if _continues(o, ridge)), None)
         if partner is None:
             joined.append(ridge)
             continue

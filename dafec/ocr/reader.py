@@ -167,8 +167,13 @@ def _read_zone(grey: NDArray[np.uint8], zone: RoughZone, context: OcrContext) ->
 
 
 def _overlap(a: MrzRead, b: MrzRead) -> bool:
-    (ax, ay), (bx, by) = a.corners_px.array().mean(0), b.corners_px.array().mean(0)
-    return bool(np.hypot(ax - bx, ay - by) < 0.25 * max(a.corners_px.width_px, b.corners_px.width_px))
+    """Whether two reads are of one zone: the middle of either lies within the other."""
+    for one, other in ((a, b), (b, a)):
+        x, y = one.corners_px.array().mean(axis=0)
+        quad = other.corners_px.array().astype(np.float32)
+        if cv2.pointPolygonTest(quad, (float(x), float(y)), measureDist=True) > -0.3 * other.corners_px.height_px:
+            return True
+    return False
 
 
 def _mean_of(read: MrzRead) -> float:

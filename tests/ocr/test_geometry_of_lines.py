@@ -111,18 +111,19 @@ def test_detector_maps_become_an_oriented_zone(degrees: float) -> None:
     assert zone.score > 0.99
 
 
-def test_zone_parted_by_a_stamp_is_one_zone() -> None:
+@pytest.mark.parametrize(("gap", "zones"), [(5, 1), (18, 2)])
+def test_a_speck_parts_no_zone_but_two_documents_are_two(gap: int, zones: int) -> None:
     def draw(frames: np.ndarray) -> np.ndarray:
         maps = np.full((1, 4, frames.shape[2] // 4, frames.shape[3] // 4), -8, np.float32)
-        maps[0, 0, 60:64, 10:50] = 8
-        maps[0, 0, 60:64, 62:110] = 8
+        maps[0, 0, 60:67, 10:50] = 8
+        maps[0, 0, 60:67, 50 + gap : 98 + gap] = 8
         maps[0, 2] = 1
         maps[0, 3] = 0
         return maps
 
     located = locate_zones(np.zeros((384, 512), np.uint8), session(draw))
-    assert len(located.zones) == 1
-    assert located.zones[0].width_px == pytest.approx(400, abs=12)
+    assert len(located.zones) == zones
+    assert located.zones[0].width_px == pytest.approx((88 + gap) * 4 if zones == 1 else 192, abs=12)
 
 
 def _ruled(rows: list[tuple[float, float, float, float]], cap: float, size: tuple[int, int]) -> tuple[np.ndarray, object]:

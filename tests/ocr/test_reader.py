@@ -93,6 +93,15 @@ def test_two_documents_are_both_returned(context: OcrContext) -> None:
     assert second["mrz"] in found
 
 
+@pytest.mark.parametrize("gap", [0, 100, 500])
+def test_two_passports_side_by_side_stay_two(gap: int, context: OcrContext) -> None:
+    sample = entry("td3-arabic")
+    image = pixels_of(sample)
+    between = np.full((image.shape[0], gap), 235, np.uint8)
+    found = texts(read_image(np.hstack([image, between, image]), context=context))
+    assert found == [sample["mrz"], sample["mrz"]]
+
+
 @pytest.mark.parametrize("kind", ["black", "white", "noise", "lines"])
 def test_nothing_is_found_where_nothing_is(kind: str, context: OcrContext) -> None:
     image = {
