@@ -60,7 +60,9 @@ FIRST_VIEW = View()
 
 def further_views(grey: NDArray[np.uint8]) -> list[View]:
     """Views worth trying on a frame where the first showed nothing readable, cheapest and likeliest first."""
-    views = [View(1024)] if max(grey.shape) > 640 else []
+    height, width = grey.shape
+    views = [View(724, math.pi / 2)] if height > 2.5 * width else []
+    views += [View(1024)] if max(grey.shape) > 640 else []
     return [*views, View(288), View(640, math.pi / 4)]
 
 
@@ -83,7 +85,9 @@ def _seen(grey: NDArray[np.uint8], view: View) -> tuple[NDArray[np.uint8], Float
     side = int(math.hypot(w, h)) + 1
     shift = np.array([side / 2, side / 2]) - turn @ np.array([w / 2, h / 2])
     turned = np.asarray(
-        cv2.warpAffine(small, np.hstack([turn, shift[:, None]]), (side, side), borderMode=cv2.BORDER_REPLICATE),
+        cv2.warpAffine(
+            small, np.hstack([turn, shift[:, None]]), (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=128
+        ),
         np.uint8,
     )
     back = grow @ turn.T

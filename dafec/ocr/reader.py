@@ -28,7 +28,6 @@ from dafec.ocr.types import ALPHABET, CharRead, LineRead, MrzRead, ReadStatus
 __all__ = ["Calibration", "FrameRead", "OcrContext", "read_frame", "read_image", "to_grey"]
 
 _MIN_MEAN = 0.45  # mean probability of the best character below which a "zone" is some other print
-_UPRIGHT_MEAN = 0.7  # mean below which the zone is read from the other side as well
 _FURTHER_MEAN = 0.75  # least mean of a further zone beside a better one
 _CLEAR_MEAN = 0.9  # of a zone that was found where it is; print taken for a zone stays far below
 _MIN_LINE = 20  # characters; fewer are not a line of any zone
@@ -126,7 +125,7 @@ def _recognise(grey: NDArray[np.uint8], zone: RoughZone, context: OcrContext) ->
     if not lines:
         return None
     read = recognise_lines(grey, lines, context.recogniser, context.calibration)
-    if read.mean < _UPRIGHT_MEAN:  # the detector may have taken the zone for upside down
+    if not read.is_certain(context.calibration):  # the detector may have taken the zone for upside down
         other = recognise_lines(grey, turned(lines), context.recogniser, context.calibration)
         read = max(read, other, key=lambda r: r.mean)
     if read.mean < _MIN_MEAN or len(read.strips) != len(read.lines):
