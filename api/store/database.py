@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,16 +60,23 @@ def open_reader(path: Path, lock_timeout_s: float) -> Engine:
     return _engine(path, lock_timeout_s, writes=False)
 
 
-def prepare_schema(writer: Engine) -> None:
+def prepare_schema(writer: Engine, kept_images: Callable[[], int]) -> None:
     """Creates the tables in a new database; leaves one of this version as it is.
 
+    Args:
+        writer: the engine of the one writer.
+        kept_images: how many images lie beside the database; asked only where the database is empty.
+
     Raises:
-        InstallationError: ``store.newer_schema`` or ``store.foreign_database``.
+        InstallationError: ``store.newer_schema``, ``store.foreign_database``, or ``store.database_lost`` where the
+            database is empty and images are there: theirs is missing, and they are left as they are.
     """
     with mapped_errors(), writer.begin() as connection:
         version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
         application = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
         if version == 0 and application == 0 and not inspect(connection).get_table_names():
+            if images := kept_images():
+                raise InstallationError("store.database_lost", images=images)
             Base.metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")

@@ -2,7 +2,9 @@
 
 Order of a write: images to disk under their hashes (flushed), then one transaction with the report and the images'
 rows (flushed by the commit). A crash between the two leaves files that nothing refers to, never a row without its
-images. All writes go through one lock, and one process owns a data folder at a time.
+images. What the cut-off write noted before it began is removed at the next start; a file nobody noted and no row
+refers to is put aside, because then it is the row that was lost. All writes go through one lock, and one process owns
+a data folder at a time.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+import structlog
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -30,6 +33,9 @@ from dafec.capture import Light
 from dafec.errors import InstallationError, UsageError
 
 __all__ = ["ImageRecord", "NewScreening", "ScreeningPage", "ScreeningRecord", "Store", "StoredImage"]
+
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,8 @@ class Store:
 
     Raises:
         UsageError: ``store.in_use`` where another process owns the folder.
-        InstallationError: ``store.not_writable``, ``store.newer_schema``, ``store.foreign_database``.
+        InstallationError: ``store.not_writable``, ``store.newer_schema``, ``store.foreign_database``,
+            ``store.database_lost``.
     """
 
     def __init__(self, folder: Path, lock_timeout_s: float = 5.0) -> None:
@@ -110,7 +117,7 @@ class Store:
             self.blobs = BlobFolder(folder / "blobs")
             self._writer = open_writer(folder / "dafec.sqlite3", lock_timeout_s)
             self._reader = open_reader(folder / "dafec.sqlite3", lock_timeout_s)
-            prepare_schema(self._writer)
+            prepare_schema(self._writer, self._count_images)
             self._sweep()
         except OSError as error:
             self._owner.close()
@@ -137,20 +144,27 @@ class Store:
         Raises:
             ServiceError: ``storage.full``, ``storage.busy``, ``storage.failed``; nothing of it was kept.
         """
+        hashes = [hashlib.sha256(image.data).hexdigest() for image in new.images]
         written: list[str] = []
         with self._lock, mapped_errors():
+            note = self.blobs.begin(hashes)
             try:
-                rows = [self._write_image(image, written) for image in new.images]
+                pairs = zip(new.images, hashes, strict=True)
+                rows = [self._write_image(image, sha256, written) for image, sha256 in pairs]
                 kept = self._commit(new, rows)
             except (OSError, SQLAlchemyError):
-                self._remove_unused(written)
+                self._remove_unused(written, note)
                 raise
             if not kept:
-                self._remove_unused(written)
-            return kept
+                self._remove_unused(written, note)
+                return False
+            try:
+                self.blobs.finish(note)
+            except OSError as error:  # kept all the same: its rows are there, and at a start they go before the note
+                _log.warning("note_not_removed", error=type(error).__name__)
+            return True
 
-    def _write_image(self, image: StoredImage, written: list[str]) -> Image:
-        sha256 = hashlib.sha256(image.data).hexdigest()
+    def _write_image(self, image: StoredImage, sha256: str, written: list[str]) -> Image:
         if self.blobs.write(image.data, sha256):
             written.append(sha256)
         return Image(
@@ -182,19 +196,36 @@ class Store:
             )
         return True
 
-    def _remove_unused(self, hashes: list[str]) -> None:
+    def _remove_unused(self, hashes: list[str], note: Path) -> None:
         """Removes files of a write that failed. They are new, and the lock is held: no other row refers to them."""
-        for sha256 in hashes:
-            with suppress(OSError):  # what cannot be removed now is swept at the next start
+        with suppress(OSError):  # what cannot be removed now is noted, and removed at the next start
+            for sha256 in hashes:
                 self.blobs.remove(sha256)
+            self.blobs.abandon(note)
+
+    def _count_images(self) -> int:
+        return sum(1 for _ in self.blobs.hashes()) + sum(1 for _ in self.blobs.aside())
 
     def _sweep(self) -> None:
-        """Removes files that no row refers to: a write was cut off before its commit, and pictures must not linger."""
-        with Session(self._reader) as session:
+        """Removes what a write that was cut off left behind; sets aside every other file that no row refers to.
+
+        The second kind was acknowledged once: a database that was restored from yesterday, or lost its last pages,
+        does not know today's images, and they must be there when its rows come back.
+        """
+        with mapped_errors(), Session(self._reader) as session:
             known = set(session.scalars(select(Image.sha256).distinct()))
-        for sha256 in self.blobs.hashes():
+        for sha256 in self.blobs.unfinished():
             if sha256 not in known:
                 self.blobs.remove(sha256)
+        self.blobs.forget_unfinished()
+        present = set(self.blobs.hashes())
+        for sha256 in sorted(known.intersection(self.blobs.aside()) - present):
+            self.blobs.bring_back(sha256)
+        strangers = present - known
+        for sha256 in strangers:
+            self.blobs.set_aside(sha256)
+        if strangers:
+            _log.warning("images_set_aside", count=len(strangers))
 
     def get(self, screening_id: str) -> ScreeningRecord | None:
         """The screening of that id, if there is one."""

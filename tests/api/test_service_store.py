@@ -110,18 +110,98 @@ def test_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+IMAGE = hashlib.sha256(b"image").hexdigest()
+ORPHAN = hashlib.sha256(b"orphan").hexdigest()
+
+
+def kept_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "blobs").rglob("*") if len(path.name) == 64}
+
+
 def test_leftovers_of_a_crash_are_swept_and_kept_images_stay(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.add(new())
-    orphan = hashlib.sha256(b"orphan").hexdigest()
-    store.blobs.write(b"orphan", orphan)
+    store.blobs.begin([ORPHAN, IMAGE])
+    store.blobs.write(b"orphan", ORPHAN)
     (tmp_path / "blobs" / "incoming" / "half").write_bytes(b"ha")
     store.close()
+    Store(tmp_path).close()
+    assert kept_files(tmp_path) == {IMAGE: b"image"}
+    assert [path for path in tmp_path.glob("blobs/*/*") if path.is_file() and len(path.name) != 64] == []
+
+
+def test_note_that_outlived_its_write_costs_no_kept_image(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert not store.blobs.path(orphan).exists()
-    assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
-    assert store.blobs.read(hashlib.sha256(b"image").hexdigest()) == b"image"
+    note = store.blobs.begin([IMAGE])
+    store.add(new())
     store.close()
+    assert IMAGE in note.read_text()
+    store = Store(tmp_path)
+    assert store.blobs.read(IMAGE) == b"image"
+    store.close()
+
+
+def test_finished_write_leaves_no_note(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(new())
+    with pytest.raises(DafecError):
+        store.add(replace(new(), report="{}", images=new(data=b"orphan").images))
+    assert list((tmp_path / "blobs" / "unfinished").iterdir()) == []
+    assert kept_files(tmp_path) == {IMAGE: b"image"}
+    store.close()
+
+
+@pytest.mark.parametrize("loss", ["removed", "emptied"])
+def test_lost_database_refuses_the_start_and_no_image_is_touched(tmp_path: Path, loss: str) -> None:
+    store = Store(tmp_path)
+    store.add(new())
+    store.close()
+    for path in tmp_path.glob("dafec.sqlite3*"):
+        if loss == "removed":
+            path.unlink()
+        else:
+            path.write_bytes(b"")
+    for _ in range(2):  # the first refusal must not make the second start believe that all is well
+        with pytest.raises(InstallationError) as refused:
+            Store(tmp_path)
+        assert (refused.value.code, refused.value.details["images"]) == ("store.database_lost", 1)
+        assert kept_files(tmp_path) == {IMAGE: b"image"}
+
+
+def test_image_whose_row_was_lost_is_set_aside_and_comes_back_with_its_row(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(new())
+    store.close()
+    yesterday = (tmp_path / "dafec.sqlite3").read_bytes()
+    store = Store(tmp_path)
+    store.add(new("b" * 24, data=b"orphan"))
+    store.close()
+    today = (tmp_path / "dafec.sqlite3").read_bytes()
+    (tmp_path / "dafec.sqlite3").write_bytes(yesterday)
+    Store(tmp_path).close()
+    assert (tmp_path / "blobs" / "quarantine" / ORPHAN).read_bytes() == b"orphan"
+    (tmp_path / "dafec.sqlite3").write_bytes(today)
+    store = Store(tmp_path)
+    assert store.blobs.read(ORPHAN) == b"orphan"
+    store.close()
+
+
+def test_write_that_died_before_its_commit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Died(BaseException):
+        pass
+
+    def die(*_: object) -> bool:
+        raise Died
+
+    store = Store(tmp_path)
+    monkeypatch.setattr(Store, "_commit", die)
+    with pytest.raises(Died):
+        store.add(new())
+    store.close()
+    assert kept_files(tmp_path) == {IMAGE: b"image"}
+    monkeypatch.undo()
+    Store(tmp_path).close()
+    assert kept_files(tmp_path) == {}
 
 
 def test_same_key_is_kept_once(tmp_path: Path) -> None:
