@@ -4,10 +4,14 @@ The catalogues are ``dafec/locales/en.toml`` and ``ar.toml`` and every further `
 the same language code (``en.capture.toml``), so that each area of the code keeps its own file. Keys are dotted. A text
 may hold ``{name}`` placeholders. A key that is missing from the asked language falls back to English; a key that is
 missing from both is returned as it is, and a test fails.
+
+What fills a placeholder of an Arabic text runs from left to right by itself (Unicode UAX #9, isolates): without that,
+the parts of ``12-08-2024`` or ``AB-12`` change places after an Arabic word. Its hyphens do not break over two lines.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -40,6 +44,19 @@ def catalogue(language: Language) -> Mapping[str, str]:
     return merged
 
 
+_ARABIC = re.compile(r"[\u0590-\u08ff\u2066-\u2069]")
+_PLAIN_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
+_DATE_HYPHEN = re.compile(r"(?<=[0-9])-(?=[0-9])")
+
+
+def _left_to_right(value: object) -> object:
+    """The value in an isolate where it would be torn apart between Arabic words; else as it is."""
+    said = "" if value is None else str(value)
+    if not said or _PLAIN_NUMBER.fullmatch(said) or _ARABIC.search(said):
+        return value
+    return "\u2066" + _DATE_HYPHEN.sub("\u2011", said) + "\u2069"
+
+
 class _Lenient(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return "{" + key + "}"
@@ -50,4 +67,6 @@ def text(key: str, language: Language = "en", values: Mapping[str, object] | Non
     found = catalogue(language).get(key) or catalogue("en").get(key)
     if found is None:
         return key
+    if language == "ar" and values:
+        values = {name: _left_to_right(value) for name, value in values.items()}
     return found.format_map(_Lenient(values or {}))

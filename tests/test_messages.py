@@ -134,3 +134,21 @@ def test_no_text_calls_a_document_genuine() -> None:
 def test_missing_texts_fall_back() -> None:
     assert text("no.such.key", "ar") == "no.such.key"
     assert text("errors.capture.empty.message", "en", {}) == "{file} is empty."
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("2024-08-12", "\u20662024\u201108\u201112\u2069"),
+        ("AB-12", "\u2066AB-12\u2069"),
+        ("<", "\u2066<\u2069"),
+        (-3, "\u2066-3\u2069"),
+        (7, "7"),
+        (0.42, "0.42"),
+        ("العراق", "العراق"),
+    ],
+)
+def test_what_fills_an_arabic_text_keeps_its_own_direction(value: object, shown: str) -> None:
+    template = catalogue("ar")["errors.capture.empty.message"]
+    assert text("errors.capture.empty.message", "ar", {"file": value}) == template.replace("{file}", shown)
+    assert text("errors.capture.empty.message", "en", {"file": value}) == f"{value} is empty."
