@@ -19,7 +19,7 @@ import structlog
 
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
-from api.pictures import check_crop, display_picture
+from api.pictures import check_crop, display_picture, light_of_check
 from api.store import NewScreening, ScreeningPage, ScreeningRecord, Store, StoredImage
 from api.uploads import Upload
 from dafec.capture import Capture, Frame, Light
@@ -138,7 +138,7 @@ class Casework:
     def _screen_and_keep(self, upload: Upload, digest: str, key_digest: bytes | None) -> Outcome:
         if self.store.free_bytes() < self._min_free_bytes:
             raise ServiceError("storage.full", status=507)
-        capture = self._screener.decode(upload.images, upload.label)
+        capture = self._screener.decode(upload.images, upload.label, upload.statement)
         report = self._screener.screen(capture)
         report = report.model_copy(update={"id": secrets.token_urlsafe(18)})
         new = NewScreening(
@@ -206,7 +206,7 @@ class Casework:
         if check is None or check.region_mm is None or report.document.outline_px is None:
             raise ServiceError("screening.no_region", status=404)
         frames = report.capture.pages[report.document.page].frames
-        light = _light_of(check_id, tuple(f.light for f in frames))
+        light = light_of_check(check_id, tuple(f.light for f in frames))
         original = await self.original(screening_id, report.document.page, light)
         return Picture(await self._read(self._crop, original.data, light, report, check.region_mm), "image/png")
 
@@ -241,9 +241,3 @@ def _primary_px(report: Report) -> tuple[int, int]:
     """Width and height of the frame the document's outline is given in: the first, as lights are ordered."""
     first = report.capture.pages[report.document.page].frames[0]
     return first.width_px, first.height_px
-
-
-def _light_of(check_id: str, available: tuple[Light, ...]) -> Light:
-    """The light to show a check in: the one of its name, else visible, else what there is."""
-    wanted: Light = {"IR": "ir", "UV": "uv"}.get(check_id.split("-")[0], "visible")  # type: ignore[assignment]
-    return wanted if wanted in available else available[0]

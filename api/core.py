@@ -28,9 +28,10 @@ class CoreScreener:
         self._screen = screen
         self._limits = limits
 
-    def decode(self, images: Mapping[Light, bytes], name: str) -> Capture:
+    def decode(self, images: Mapping[Light, bytes], name: str, statement: bytes = b"") -> Capture:
         """The capture of untrusted bytes."""
-        return capture_from_parts({str(light): data for light, data in images.items()}, name=name, limits=self._limits)
+        parts = {str(light): data for light, data in images.items()}
+        return capture_from_parts(parts, name=name, limits=self._limits, statement=statement)
 
     def screen(self, capture: Capture) -> Report:
         """The report of a capture."""

@@ -28,8 +28,8 @@ T = TypeVar("T")
 class Screener(Protocol):
     """What the service needs of the core."""
 
-    def decode(self, images: Mapping[Light, bytes], name: str) -> Capture:
-        """The capture of untrusted bytes. Raises InputError."""
+    def decode(self, images: Mapping[Light, bytes], name: str, statement: bytes = b"") -> Capture:
+        """The capture of untrusted bytes; ``statement`` is the text of a capture.toml. Raises InputError."""
         ...
 
     def screen(self, capture: Capture) -> Report:

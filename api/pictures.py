@@ -6,15 +6,17 @@ them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from api.errors import ServiceError
-from dafec.capture import Frame
+from dafec.capture import Frame, Light
 from dafec.report import DocumentInfo
 
-__all__ = ["check_crop", "display_picture"]
+__all__ = ["check_crop", "display_picture", "light_of_check"]
 
 _LONGEST_SIDE_PX = 1600
 _CROP_WIDTH_PX = 900
@@ -23,6 +25,15 @@ _CROP_PROPORTION = 3.0  # width to height, at least
 _MOST_PX_PER_MM = 24.0  # about 600 dpi; finer than any screen shows
 
 Grey8 = NDArray[np.uint8]
+
+
+_LIGHT_OF_FAMILY: Mapping[str, Light] = {"IR": "ir", "UV": "uv"}
+
+
+def light_of_check(check_id: str, available: tuple[Light, ...]) -> Light:
+    """The light to show a check in: the one of its name, else visible, else the first of what there is."""
+    wanted = _LIGHT_OF_FAMILY.get(check_id.split("-")[0], "visible")
+    return wanted if wanted in available else available[0]
 
 
 def display_picture(frame: Frame, document: DocumentInfo, primary_px: tuple[int, int] | None) -> bytes:

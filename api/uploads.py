@@ -1,6 +1,6 @@
 """Uploads: a multipart body taken apart while it streams in, within limits.
 
-The parts are named by light; the bytes stay in memory (a screening needs them there, and they are personal data that
+The parts are named by light, and ``capture`` may hold the text of a capture.toml; the bytes stay in memory (a screening needs them there, and they are personal data that
 should not lie about in temporary files). Every limit holds while the body streams: what is too large is refused before
 it is here. The file name of a part serves as a label in messages and for nothing else.
 """
@@ -21,9 +21,14 @@ from starlette.requests import ClientDisconnect
 
 from api.errors import ServiceError
 from dafec.capture import LIGHTS, Light
+from dafec.errors import InputError
 
-__all__ = ["ByteBudget", "Hold", "Upload", "UploadLimits", "read_upload"]
+__all__ = ["STATEMENT_PART", "ByteBudget", "Hold", "Upload", "UploadLimits", "read_upload"]
 
+#: Name of the part that holds the text of a capture.toml.
+STATEMENT_PART = "capture"
+_MAX_STATEMENT_BYTES = 65_536
+_PARTS = (*LIGHTS, STATEMENT_PART)
 _LABEL_LENGTH = 60
 _NOT_IN_LABELS = re.compile(r"[^\w.\- ]+")
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{1,70}")
@@ -44,13 +49,16 @@ class Upload:
 
     images: Mapping[Light, bytes]  # at least one
     label: str  # for messages; never a path, never stored
+    statement: bytes = b""  # the text of a capture.toml, as handed in
 
     def digest(self) -> str:
-        """SHA-256 over lights and contents, 64 hex digits: equal for the same images under the same lights."""
+        """SHA-256 over lights, contents and statement, 64 hex digits: equal for the same images and lights."""
         total = hashlib.sha256()
         for light in LIGHTS:
             if light in self.images:
                 total.update(f"{light}:{hashlib.sha256(self.images[light]).hexdigest()}\n".encode())
+        if self.statement:
+            total.update(f"{STATEMENT_PART}:{hashlib.sha256(self.statement).hexdigest()}\n".encode())
         return total.hexdigest()
 
 
@@ -91,7 +99,8 @@ class Hold:
 @dataclass(slots=True)
 class _Part:
     headers: dict[bytes, bytes] = field(default_factory=dict)
-    light: Light | None = None
+    name: str = ""
+    light: Light | None = None  # None for the statement
     data: bytearray = field(default_factory=bytearray)
 
 
@@ -104,6 +113,7 @@ class _Collector:
         self._name = b""
         self._value = b""
         self.images: dict[Light, bytes] = {}
+        self.statement: bytes | None = None
         self.label = ""
         self.ended = False
 
@@ -139,25 +149,34 @@ class _Collector:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._part.headers.get(b"content-disposition"))
         name = options.get(b"name", b"").decode("latin-1")
-        light = next((known for known in LIGHTS if known == name), None)
-        if light is None:
-            raise ServiceError("upload.unknown_part", status=422, name=_label(name), known=", ".join(LIGHTS))
-        if light in self.images:
-            raise ServiceError("upload.repeated_part", status=422, light=light)
-        self._part.light = light
+        if name not in _PARTS:
+            raise ServiceError("upload.unknown_part", status=422, name=_label(name), known=", ".join(_PARTS))
+        if name in self.images or (name == STATEMENT_PART and self.statement is not None):
+            raise ServiceError("upload.repeated_part", status=422, part=name)
+        self._part.name = name
+        self._part.light = next((known for known in LIGHTS if known == name), None)
+        if self._part.light is None:
+            return
         self.label = self.label or _label(options.get(b"filename", b"").decode("utf-8", "replace"))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._part.data += data[start:end]
+        if self._part.light is None:
+            if len(self._part.data) > _MAX_STATEMENT_BYTES:
+                raise InputError("capture.toml_invalid", file=STATEMENT_PART, field="size")
+            return
         if len(self._part.data) > self._image_bytes:
             raise ServiceError(
                 "upload.image_too_large", status=413, light=self._part.light, limit_mib=_mib(self._image_bytes)
             )
 
     def _end_part(self) -> None:
-        if self._part.light is None or not self._part.data:
+        if self._part.light is None:
+            self.statement = bytes(self._part.data)
+        elif not self._part.data:
             raise ServiceError("upload.empty_part", status=422, light=self._part.light)
-        self.images[self._part.light] = bytes(self._part.data)
+        else:
+            self.images[self._part.light] = bytes(self._part.data)
         self._part = _Part()
 
     def _end(self) -> None:
@@ -202,6 +221,7 @@ async def read_upload(
 
     Raises:
         ServiceError: ``upload.*``, ``service.overloaded``; the budget is given back already.
+        InputError: ``capture.toml_invalid`` where the statement is too long for one.
     """
     with ExitStack() as on_failure:
         hold = on_failure.enter_context(budget.hold())
@@ -217,7 +237,7 @@ async def read_upload(
         except ClientDisconnect as error:
             raise ServiceError("upload.broken_off", status=400) from error
         on_failure.pop_all()
-    return Upload(collector.images, collector.label or "upload"), hold
+    return Upload(collector.images, collector.label or "upload", collector.statement or b""), hold
 
 
 def _refuse_announced_size(content_length: str, limits: UploadLimits) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
-from dafec.capture_folder import FolderPlan, read_plan
+from dafec.capture_folder import FolderPlan, read_plan, read_statement
 from dafec.decoding.images import open_images
 from dafec.decoding.model import DEFAULT_LIMITS, EncodedImage, Limits, Pixels
 from dafec.errors import InputError
@@ -132,6 +132,7 @@ def capture_from_parts(
     limits: Limits = DEFAULT_LIMITS,
     dpi: float | None = None,
     reader: str | None = None,
+    statement: bytes = b"",
 ) -> Capture:
     """Make a capture from the parts of a request.
 
@@ -141,6 +142,7 @@ def capture_from_parts(
         limits: what one capture may ask for.
         dpi: the true resolution, 50 to 2400, where the sender knows it; goes before what the files say.
         reader: make and model of the device.
+        statement: a capture.toml whose ``dpi`` and ``reader`` hold where the arguments above say nothing.
 
     Returns:
         The capture with at least one page.
@@ -158,8 +160,10 @@ def capture_from_parts(
         if match is None:
             raise InputError("capture.unknown_light", part=shown_name(part))
         assembly.add(int(match[2] or 1), cast(Light, match[1]), data, part)
-    stated = {} if dpi is None else dict.fromkeys(LIGHTS, dpi)
-    return assembly.capture(shown_name(name), stated, "request", reader)
+    stated, stated_reader = read_statement(statement, shown_name(name))
+    if dpi is not None:
+        stated = dict.fromkeys(LIGHTS, dpi)
+    return assembly.capture(shown_name(name), stated, "request", reader or stated_reader)
 
 
 def decode_frame(data: bytes, light: Light, *, name: str, limits: Limits = DEFAULT_LIMITS) -> Frame:
@@ -227,17 +231,17 @@ def shown_name(path: Path | str) -> str:
 
 @dataclass(slots=True)
 class _Assembly:
-    """Frames on their way to pages, with the pixels they may still ask for."""
+    """Frames on their way to pages, with the memory their pixels have asked for."""
 
     limits: Limits
     pages: dict[int, dict[Light, Frame]] = field(default_factory=dict)
-    used_px: int = 0
+    used_bytes: int = 0
 
     def add(self, first_page: int, light: Light, data: bytes, name: str) -> None:
         images = open_images(data, name, self.limits)
-        self.used_px += sum(image.header.width_px * image.header.height_px for image in images)
-        if self.used_px > self.limits.max_capture_megapixels * 1e6:
-            raise InputError("capture.capture_too_large", file=name, limit=self.limits.max_capture_megapixels)
+        self.used_bytes += sum(image.header.decoded_bytes for image in images)
+        if self.used_bytes > self.limits.max_capture_mb * 1e6:
+            raise InputError("capture.capture_too_large", file=name, limit=self.limits.max_capture_mb)
         digest = hashlib.sha256(data).hexdigest()
         for number, image in enumerate(images, start=first_page):
             frames = self.pages.setdefault(number, {})

@@ -31,7 +31,7 @@ from typing import Any, cast
 from dafec.errors import InputError
 from dafec.lights import LIGHTS, Light
 
-__all__ = ["FolderPlan", "read_plan"]
+__all__ = ["FolderPlan", "read_plan", "read_statement"]
 
 _FRAME_NAME = re.compile(r"(visible|ir|uv)(?:-([1-9][0-9]?))?", re.IGNORECASE)
 _PAGE_FOLDER = re.compile(r"page-([1-9][0-9]?)", re.IGNORECASE)
@@ -124,7 +124,23 @@ def _read_toml(root: Path, name: str) -> Mapping[str, Any]:
     if not real.is_file():
         raise _unusable(name, "file")
     with real.open("rb") as file:
-        text = file.read(_MAX_TOML_BYTES + 1)
+        return _parse_toml(file.read(_MAX_TOML_BYTES + 1), name)
+
+
+def read_statement(text: bytes, name: str) -> tuple[dict[Light, float], str | None]:
+    """What the bytes of a capture.toml state of a capture whose frames are named otherwise; its ``pages`` are not used.
+
+    Returns:
+        Pixels per inch by light, and the reader's make and model.
+
+    Raises:
+        InputError: ``capture.toml_invalid``.
+    """
+    stated = _parse_toml(text, name)
+    return _dpi(stated.get("dpi", {}), name), _reader(stated.get("reader"), name)
+
+
+def _parse_toml(text: bytes, name: str) -> Mapping[str, Any]:
     if len(text) > _MAX_TOML_BYTES:
         raise _unusable(name, "size")
     try:

@@ -160,8 +160,8 @@ class FakeScreener:
         self.calls = 0
         self._lock = threading.Lock()
 
-    def decode(self, images: Mapping[Light, bytes], name: str) -> Capture:
-        return capture_from_parts({str(light): data for light, data in images.items()}, name=name)
+    def decode(self, images: Mapping[Light, bytes], name: str, statement: bytes = b"") -> Capture:
+        return capture_from_parts({str(light): data for light, data in images.items()}, name=name, statement=statement)
 
     def screen(self, capture: Capture) -> Report:
         if capture.name != "warm-up":

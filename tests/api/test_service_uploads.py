@@ -67,6 +67,8 @@ def test_any_bytes_give_a_service_error_or_an_upload(data: bytes) -> None:
         (body(("visible", b"x"), ("visible", b"y")), 422, "upload.repeated_part"),
         (body(("visible", b"")), 422, "upload.empty_part"),
         (body(), 422, "upload.no_image"),
+        (body(("visible", b"x"), ("capture", b""), ("capture", b"")), 422, "upload.repeated_part"),
+        (body(("capture", b"dpi = 300")), 422, "upload.no_image"),
         (b"", 422, "upload.malformed"),
         (body(("visible", b"x"), end=b""), 422, "upload.malformed"),
         (body(("visible", bytes(4097))), 413, "upload.image_too_large"),
@@ -152,3 +154,25 @@ def test_hostile_file_names_change_nothing(client: TestClient, name: str, tmp_pa
     assert answer.status_code == 201
     new = {path for path in tmp_path.rglob("*") if path.is_file()} - before
     assert [path for path in new if len(path.name) != 64 and "sqlite3" not in path.name] == []
+
+
+def test_statement_gives_the_resolution_and_the_reader_a_file_does_not_state(client: TestClient) -> None:
+    images = {"visible": ("v", draw_page()), "uv": ("u", draw_page(70))}
+    answer = client.post(URL, files={**images, "capture": ("capture.toml", b"dpi = { visible = 400 }")})
+    assert answer.status_code == 201
+    frames = {frame["light"]: frame["dpi"] for frame in answer.json()["capture"]["pages"][0]["frames"]}
+    assert frames == {"visible": 400.0, "uv": pytest.approx(203, abs=0.1)}
+
+
+@pytest.mark.parametrize("text", [b"dpi = 7", b"dpi", b"\xff", b"colour = 1", b"#" * 70_000])
+def test_statement_that_cannot_be_used_is_refused(client: TestClient, text: bytes) -> None:
+    answer = client.post(URL, files={"visible": ("v", draw_page()), "capture": ("capture.toml", text)})
+    assert (answer.status_code, answer.json()["code"]) == (422, "capture.toml_invalid")
+
+
+def test_same_key_with_another_statement_is_a_conflict(client: TestClient) -> None:
+    def post(text: bytes) -> int:
+        files = {"visible": ("v", draw_page()), "capture": ("capture.toml", text)}
+        return client.post(URL, files=files, headers={"Idempotency-Key": "k"}).status_code
+
+    assert [post(b"dpi = 300"), post(b"dpi = 300"), post(b"dpi = 600")] == [201, 200, 409]
