@@ -45,11 +45,13 @@ class Settings(BaseSettings):
     max_megapixels: float = Field(60.0, gt=0, le=250, description="Largest frame that is decoded.")
     max_file_mb: float = Field(256.0, gt=0, le=2000, description="Largest file that is read, in 10^6 bytes.")
     max_pages: int = Field(8, ge=1, le=64, description="Pages one capture may have.")
-    max_capture_megapixels: float = Field(240.0, gt=0, le=4000, description="All frames of one capture together.")
+    max_capture_mb: float = Field(
+        512.0, gt=0, le=16_000, description="Decoded pixels of one capture together, in 10^6 bytes of memory."
+    )
 
     def limits(self) -> Limits:
         """What one capture may ask for."""
-        return Limits(self.max_megapixels, self.max_file_mb, self.max_pages, self.max_capture_megapixels)
+        return Limits(self.max_megapixels, self.max_file_mb, self.max_pages, self.max_capture_mb)
 
     def policy(self) -> Policy:
         """What this site decides for itself about verdicts."""

@@ -39,12 +39,16 @@ _ANISOTROPY = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one capture may ask for. The defaults hold an A4 sheet at 600 dpi in three lights, both sides."""
+    """How much one capture may ask for. The defaults hold an A4 sheet at 600 dpi in three lights, both sides.
+
+    Loading a capture takes at most ``max_capture_mb`` for its pixels, one frame more while that one is decoded, and the
+    file itself.
+    """
 
     max_megapixels: float = 60.0  # of one frame
     max_file_mb: float = 256.0  # of one file, 10**6 bytes
     max_pages: int = 8  # pages of one capture
-    max_capture_megapixels: float = 240.0  # of all frames together
+    max_capture_mb: float = 512.0  # of the decoded pixels of all frames together, 10**6 bytes
 
 
 DEFAULT_LIMITS = Limits()
@@ -65,6 +69,12 @@ class Header:
     page: int = 0  # index of the image in the file
     by_pillow: bool = False  # a layout OpenCV misreads
     patch: tuple[int, bytes] | None = None  # offset and bytes that keep decoders from turning the image themselves
+    scan_ends: tuple[int, ...] = ()  # JPEG: offsets of the markers that end its scans; empty where coded otherwise
+
+    @property
+    def decoded_bytes(self) -> int:
+        """What the pixels take in memory, upright and without alpha."""
+        return self.width_px * self.height_px * (3 if self.channels >= 3 else 1) * (2 if self.bit_depth > 8 else 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def _feed(stdin: IO[bytes] | None, data: bytes) -> None:
 
 def _read_images(stdout: IO[bytes], name: str, limits: Limits) -> list[EncodedImage]:
     images: list[EncodedImage] = []
-    budget_px = limits.max_capture_megapixels * 1e6
+    budget_bytes = limits.max_capture_mb * 1e6
     while True:
         line = stdout.readline(_MAX_LINE_BYTES)
         if not line.endswith(b"\n"):  # killed by its limits, or by the damage it met
@@ -88,9 +88,9 @@ def _read_images(stdout: IO[bytes], name: str, limits: Limits) -> list[EncodedIm
             else _drawn(payload, message, name, limits)
         )
         images.append(image)
-        budget_px -= image.header.width_px * image.header.height_px
-        if budget_px < 0:
-            raise InputError("capture.capture_too_large", file=name, limit=limits.max_capture_megapixels)
+        budget_bytes -= image.header.decoded_bytes
+        if budget_bytes < 0:
+            raise InputError("capture.capture_too_large", file=name, limit=limits.max_capture_mb)
 
 
 def _encoded(payload: bytes, message: dict[str, Any], name: str, limits: Limits) -> EncodedImage:
@@ -109,7 +109,7 @@ def _plain(inner: Header) -> Header:
     """The embedded header without EXIF: a PDF places its images itself."""
     return Header(
         inner.media_type, inner.width_px, inner.height_px, inner.channels, inner.bit_depth,
-        alpha=inner.alpha, by_pillow=inner.by_pillow,
+        alpha=inner.alpha, by_pillow=inner.by_pillow, scan_ends=inner.scan_ends,
     )  # fmt: skip
 
 

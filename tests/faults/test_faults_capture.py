@@ -9,12 +9,14 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import picture_files as files
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 import dafec.decoding.pdf as pdf_module
@@ -76,6 +78,75 @@ def test_jpeg_with_a_whole_thumbnail_but_no_end_is_truncated() -> None:
     with_thumbnail = data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:]
     assert decode_frame(with_thumbnail, "visible", name="whole").pixels.shape == RGB.shape
     assert refusal(with_thumbnail[: len(with_thumbnail) * 2 // 3]).code == "capture.truncated"
+
+
+def _large() -> NDArray[np.uint8]:
+    """A document over a flat white bottom, large enough for many rows of blocks."""
+    noise = np.random.default_rng(7).integers(0, 255, (30, 40, 3), np.uint8)
+    return np.vstack([np.kron(noise, np.ones((8, 8, 1), np.uint8)), np.full((100, 320, 3), 255, np.uint8)])
+
+
+JPEGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "baseline": ("RGB", {}),
+    "subsampled": ("RGB", {"subsampling": "4:2:0"}),
+    "grey": ("L", {}),
+    "optimised": ("RGB", {"optimize": True}),
+    "restarts": ("RGB", {"restart_marker_rows": 1}),
+    "progressive": ("RGB", {"progressive": True}),
+    "four inks": ("CMYK", {}),
+}
+
+
+def _jpeg(kind: str, picture: NDArray[np.uint8]) -> bytes:
+    mode, options = JPEGS[kind]
+    return files.encode(Image.fromarray(picture).convert(mode), "JPEG", quality=90, **options)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 0.95])
+@pytest.mark.parametrize("kind", JPEGS)
+def test_jpeg_cut_and_closed_again_is_truncated(kind: str, share: float) -> None:
+    data = _jpeg(kind, _large()[:240])
+    scan = data.index(b"\xff\xda") + 20
+    cut = data[: scan + int((len(data) - scan) * share)].rstrip(b"\xff")
+    assert refusal(cut + b"\xff\xd9").code == "capture.truncated"
+
+
+@pytest.mark.parametrize("fill", [255, 128, 64, 0])
+@pytest.mark.parametrize("kind", JPEGS)
+def test_jpeg_with_a_flat_bottom_is_whole(kind: str, fill: int) -> None:
+    picture = _large()
+    picture[240:] = fill
+    data = _jpeg(kind, picture)
+    assert decode_frame(data, "visible", name=kind).pixels.shape[:2] == picture.shape[:2]
+    # Neither what follows the end nor fill bytes before it are missing data.
+    followed = data[:-2] + b"\xff\xff\xff\xd9" + b"\0\1\2 appended"
+    assert decode_frame(followed, "visible", name=kind).pixels.shape[:2] == picture.shape[:2]
+
+
+def test_jpeg_whose_header_promises_more_than_it_has_is_truncated() -> None:
+    data = bytearray(files.encode(np.full((200, 200, 3), 200, np.uint8), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 3000, 3000)
+    assert refusal(bytes(data)).code == "capture.truncated"
+
+
+def test_ordinary_jpegs_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object) -> bool:
+        raise AssertionError("an ordinary JPEG was decoded again")
+
+    monkeypatch.setattr("dafec.decoding.pixels.is_cut_short", asked)
+    for kind in ("baseline", "subsampled", "grey", "four inks"):
+        assert decode_frame(_jpeg(kind, _large()), "visible", name=kind).pixels.shape[0] == 340
+
+
+def test_cut_jpeg_in_a_pdf_is_truncated() -> None:
+    whole = files.pdf(PLACED)
+    begin = whole.index(b"\xff\xd8\xff")
+    end = whole.index(b"\xff\xd9", begin)
+    middle = (whole.index(b"\xff\xda", begin) + end) // 2
+    cut = whole[:middle] + b"\xff\xd9" + bytes(end - middle) + whole[end + 2 :]
+    assert len(cut) == len(whole)
+    assert refusal(cut).code == "capture.truncated"
 
 
 def _animation(kind: str) -> bytes:
@@ -176,12 +247,52 @@ def test_limits_are_those_given() -> None:
     assert refusal(files.pdf(PLACED), max_megapixels=0.01).code == "capture.too_large"
 
 
-def test_frames_count_together() -> None:
-    picture = files.encode(RGB, "PNG")
-    one = RGB.shape[0] * RGB.shape[1] / 1e6
+@pytest.mark.parametrize(
+    ("data", "bytes_a_pixel"),
+    [(files.encode(GREY, "PNG"), 1), (files.encode(RGB, "PNG"), 3), (files.encode_16(RGB, ".png"), 6),
+     (files.encode(Image.fromarray(RGB).convert("RGBA"), "PNG"), 3), (files.encode_16(GREY, ".png"), 2)],
+)  # fmt: skip
+def test_frames_count_together_by_the_memory_they_take(data: bytes, bytes_a_pixel: int) -> None:
+    one = RGB.shape[0] * RGB.shape[1] * bytes_a_pixel / 1e6
+    parts = {"visible": data, "ir": data}
+    page = capture_from_parts(parts, limits=Limits(max_capture_mb=2 * one)).pages[0]
+    assert sum(frame.pixels.nbytes for frame in page.frames.values()) == round(2 * one * 1e6)
     with pytest.raises(InputError) as caught:
-        capture_from_parts({"visible": picture, "ir": picture}, limits=Limits(max_capture_megapixels=1.5 * one))
+        capture_from_parts(parts, limits=Limits(max_capture_mb=1.99 * one))
     assert caught.value.code == "capture.capture_too_large"
+
+
+LARGEST = """
+import resource, sys
+import cv2, numpy as np
+sys.path.insert(0, {tests!r})
+import picture_files as files
+from dafec.capture import capture_from_parts
+from dafec.errors import InputError
+decoded = 6000 * 7000 * 6
+image = files.png(7000, 6000, bytes(6000 * (7000 * 6 + 1)), depth=16, colour=2)
+start = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+open("/proc/self/clear_refs", "w").write("5")  # the peak is counted from here
+capture = capture_from_parts({{"visible": image, "ir": image}})
+peak = int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) * 1024
+print(sum(f.pixels.nbytes for f in capture.pages[0].frames.values()) // 10**6, (peak - start) // 10**6)
+try:
+    capture_from_parts({{"visible": image, "ir": image, "uv": image}})
+except InputError as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_the_largest_capture_stays_within_its_memory() -> None:
+    program = LARGEST.format(tests=str(Path(__file__).parents[1]))
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    sizes, code = ended.stdout.splitlines()
+    held, grew = map(int, sizes.split())
+    assert held == 504
+    assert held <= grew < held + 252 + 50  # one frame more while it is decoded
+    assert code == "capture.capture_too_large"
 
 
 def test_encrypted_pdf() -> None:
