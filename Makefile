@@ -58,6 +58,11 @@ clean: ## remove the environment and everything that can be made again
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "DAFEC needs Python 3.11 or later; none was found." >&2; exit 1; fi
+	@# Debian and Ubuntu ship Python without what a new environment needs.
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make an environment: ensurepip is missing." >&2; \
+		echo "On Debian or Ubuntu: apt-get install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; \
+		exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import picture_files as files
 import pytest
@@ -19,7 +20,8 @@ from dafec.commands.output import MARKS, Tally, language_of
 from dafec.commands.verify import differences
 from dafec.errors import InputError
 from dafec.features.contract import Outcome
-from dafec.messages import text
+from dafec.features.registry import all_checks
+from dafec.messages import LANGUAGES, catalogue, text
 from dafec.verdict import LEVELS
 
 SAMPLES = Path(dafec.__file__).parents[1] / "sample_docs"
@@ -128,13 +130,46 @@ def test_mrz_goes_on_after_a_bad_input(
 
 
 def test_mrz_for_people(capfd: pytest.CaptureFixture[str], page: Path, blank: Path, broken: Path) -> None:
+    (zone,) = json.loads(run(capfd, "mrz", page, "--json")[1])["zones"]
     code, out, err = run(capfd, "mrz", page, blank, broken)
     assert code == 3
     assert PAGE_LINES[1] in out
-    assert f"{MARKS['read'][0]} read" in out
+    assert f"{MARKS[zone['status']][0]} {text('cli.read.' + zone['status'])}" in out
     assert text("cli.read.not_found") in out
     assert "[capture.truncated]" in err
     assert text("errors.capture.truncated.remedy") in err
+
+
+def test_mrz_tells_faults_and_notes_in_the_language_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    picture = sample("td3-forged-birth")[0] / "visible.jpg"
+    told: dict[str, list[str]] = {}
+    for language in LANGUAGES:
+        (zone,) = json.loads(run(capfd, "mrz", picture, "--json", "--lang", language)[1])["zones"]
+        told[language] = [remark["message"] for remark in (*zone["faults"], *zone["notes"])]
+        flowed = " ".join(run(capfd, "mrz", picture, "--lang", language)[1].split())
+        assert text(f"cli.outcome.{zone['outcome']}", language) in flowed
+        assert zone["faults"]
+        assert zone["notes"]
+        for message in told[language]:
+            assert " ".join(message.split()) in flowed
+    assert not set(told["en"]) & set(told["ar"])
+
+
+def test_mrz_reads_by_the_depth_of_the_frame(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    depths: list[int | None] = []
+
+    def noted(_: object, *, context: object, bit_depth: int | None = None) -> list[object]:
+        assert context is not None
+        depths.append(bit_depth)
+        return []
+
+    monkeypatch.setattr("dafec.ocr.reader.read_image", noted)
+    path = tmp_path / "deep.png"
+    path.write_bytes(files.encode_16(files.grey_drawing(), ".png"))
+    assert run(capfd, "mrz", path, "--json")[0] == 0
+    assert depths == [16]
 
 
 @pytest.mark.parametrize(
@@ -195,6 +230,103 @@ def test_screen_refers_a_wrong_check_digit(capfd: pytest.CaptureFixture[str]) ->
     assert lines[1] in out
 
 
+def test_a_bad_input_does_not_hide_a_referral(capfd: pytest.CaptureFixture[str], broken: Path) -> None:
+    folder, _ = sample("td3-forged-birth")
+    for order in ([broken, folder], [folder, broken]):
+        code, out, err = run(capfd, "screen", *order)
+        assert code == 1
+        assert text("cli.level.refer") in out
+        assert "[capture.truncated]" in err
+    assert "hidden by a bad input" in " ".join(run(capfd, "screen", "--help")[1].split()).replace("│ │ ", "")
+
+
+def test_what_was_screened_is_told_when_the_installation_breaks(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, page: Path
+) -> None:
+    from dafec import screening
+    from dafec.errors import InstallationError
+
+    real, calls = screening.screen_capture, iter(range(9))
+
+    def second_fails(*given: Any) -> Any:
+        if next(calls) == 1:
+            raise InstallationError("models.run_failed", name="mrz_reader")
+        return real(*given)
+
+    monkeypatch.setattr(screening, "screen_capture", second_fails)
+    code, out, err = run(capfd, "screen", page, page)
+    assert code == 4
+    assert out.count(page.name) == 1
+    assert "[models.run_failed]" in err
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_the_table_names_reasons_in_words_within_80_columns(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, page: Path, blank: Path, lang: str
+) -> None:
+    monkeypatch.setattr("dafec.commands.output._WIDTH_WITHOUT_TERMINAL", 80)
+    forged = [sample(name)[0] for name in ("td3-forged-birth", "td3-forged-ink", "td3-forged-paper")]
+    _, out, _ = run(capfd, "screen", *forged, page, blank, "--lang", lang)
+    assert max(cell_len(line) for line in out.splitlines()) <= 80
+    flowed = " ".join(out.split())
+    for level in ("refer", "not_checked"):
+        assert text(f"cli.level.{level}", lang) in out  # type: ignore[arg-type]
+    for label in ("reason.MRZ-digit-birth_date", "reason.IR-AB-MR", "note.no_mrz"):
+        first_word = text(f"cli.{label}", lang).split()[0]  # type: ignore[arg-type]
+        assert first_word in flowed
+    for code in ("MRZ-", "IR-AB", "UV-BR", "no_mrz", "no_page", "unknown_series", "cli."):
+        assert code not in out
+
+
+def test_reasons_go_before_notes_and_nothing_is_said_twice(page: Path) -> None:
+    from types import SimpleNamespace
+
+    from dafec.commands.screen import _short_reasons
+
+    stood_on = SimpleNamespace(reasons=("MRZ-expiry", "IR-AB-MR"), notes=("expired", "no_uv", "no_page"))
+    assert _short_reasons(stood_on, "en") == "expired, ink of the zone, no ultraviolet"  # type: ignore[arg-type]
+    assert _short_reasons(SimpleNamespace(reasons=(), notes=()), "ar") == "–"  # type: ignore[arg-type]
+
+
+def test_every_check_and_note_has_a_short_label() -> None:
+    notes = [key.removeprefix("verdict.notes.") for key in catalogue("en") if key.startswith("verdict.notes.")]
+    keys = [f"cli.note.{note}" for note in notes] + [f"cli.reason.{check.id}" for check in all_checks()]
+    assert len(keys) > 30
+    for language in LANGUAGES:
+        labels = [catalogue(language).get(key) for key in keys]
+        assert None not in labels
+        assert all(len(str(label)) <= 30 for label in labels)
+
+
+EVIL = "na\nme\x1b[31m\x9b\u202egpj.png"
+
+
+@pytest.mark.parametrize("command", ["mrz", "screen"])
+def test_a_file_name_cannot_steer_the_terminal(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, blank: Path, command: str
+) -> None:
+    path = tmp_path / EVIL
+    path.write_bytes(blank.read_bytes())
+    missing = tmp_path / f"missing {EVIL}"
+    for arguments in ([path, missing], [path, missing, "--json"]):
+        _, out, err = run(capfd, command, *arguments)
+        for steering in ("\x1b", "\x9b", "\u202e", "na\nme"):
+            assert steering not in out + err
+    assert "na?me?[31m??gpj.png" in run(capfd, command, path)[1]
+    named = [line.get("file") for line in map(json.loads, run(capfd, "mrz", path, missing, "--json")[1].splitlines())]
+    assert named == [str(path), str(missing)]
+
+
+def test_text_cannot_steer_the_terminal(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text(GOOD_LINES.replace("ERIKSSON", "ERIK\x1b[2J\u202e"))
+    for extra in ([], ["--json"]):
+        _, out, err = run(capfd, "mrz", "--text", path, *extra)
+        assert out
+        assert "\x1b" not in out + err
+        assert "\u202e" not in out + err
+
+
 def test_screen_in_arabic(capfd: pytest.CaptureFixture[str], page: Path) -> None:
     _, out, _ = run(capfd, "screen", page, page, "--lang", "ar")
     assert text("cli.column.verdict", "ar") in out
@@ -205,8 +337,9 @@ def test_limits_come_from_the_environment(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, page: Path
 ) -> None:
     monkeypatch.setenv("DAFEC_MAX_MEGAPIXELS", "0.01")
-    code, out, _ = run(capfd, "screen", page, "--json")
-    assert (code, json.loads(out)["error"]["code"]) == (3, "capture.too_large")
+    for command in ("screen", "mrz"):
+        code, out, _ = run(capfd, command, page, "--json")
+        assert (code, json.loads(out)["error"]["code"]) == (3, "capture.too_large")
 
 
 def test_verify(capfd: pytest.CaptureFixture[str], tmp_path: Path, page: Path, blank: Path) -> None:
@@ -290,7 +423,7 @@ def test_a_reader_that_goes_away_is_no_error(page: Path) -> None:
 
 def test_the_gravest_outcome_decides_the_exit_code() -> None:
     tally = Tally()
-    for code, expected in ((0, 0), (1, 1), (0, 1), (3, 3), (1, 3), (4, 4), (3, 4)):
+    for code, expected in ((0, 0), (3, 3), (0, 3), (1, 1), (3, 1), (4, 4), (1, 4)):
         tally.add(code)
         assert tally.code == expected
 

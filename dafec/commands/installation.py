@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dafec.commands.output import Tally, console, mark, print_json, table
+from dafec.commands.output import Tally, console, mark, print_json, printable, table
 from dafec.messages import Language, text
 
 __all__ = ["models", "settings"]
@@ -63,6 +63,6 @@ def settings(
         if as_json:
             print_json({"name": variable, "value": value, "default": field.default, "help": field.description})
         else:
-            rows.add_row(variable, str(value), str(field.default), field.description or "")
+            rows.add_row(variable, printable(str(value)), str(field.default), field.description or "")
     if not as_json:
         console().print(rows)

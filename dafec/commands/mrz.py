@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dafec.commands.output import Tally, console, mark, print_json, progress, say_error, table
+from dafec.commands.output import Tally, console, mark, print_json, printable, progress, say_error, table
 from dafec.errors import DafecError, InputError, InstallationError, UsageError
 from dafec.messages import Language, text
 
 if TYPE_CHECKING:
+    from dafec.capture import Limits
     from dafec.ocr.reader import OcrContext
 
 __all__ = ["mrz", "read_zones"]
@@ -59,12 +60,15 @@ def mrz(
     if not images:
         raise UsageError("cli.no_input")
     from dafec.ocr.reader import OcrContext
+    from dafec.settings import load_settings
 
-    context = OcrContext.load(threads)
+    settings = load_settings(language=lang, threads=threads)
+    context = OcrContext.load(settings.threads)
+    limits = settings.limits()
     tally = Tally()
     for path in progress(images, lang, shown=not as_json):
         try:
-            found = read_zones(path, context)
+            found = read_zones(path, context, language=lang, limits=limits)
         except InstallationError:
             raise
         except DafecError as error:
@@ -78,12 +82,21 @@ def mrz(
     tally.leave()
 
 
-def read_zones(path: Path, context: OcrContext, *, today: date | None = None) -> dict[str, Any]:
+def read_zones(
+    path: Path,
+    context: OcrContext,
+    *,
+    language: Language = "en",
+    limits: Limits | None = None,
+    today: date | None = None,
+) -> dict[str, Any]:
     """Every zone of every page of one input.
 
     Args:
         path: image, PDF or capture folder; of a page with several lights the primary one is read.
         context: the loaded models.
+        language: of the messages of notes and faults.
+        limits: what the input may ask for; the defaults where None.
         today: the day two-digit years are judged by; the day of the call where None.
 
     Returns:
@@ -93,18 +106,18 @@ def read_zones(path: Path, context: OcrContext, *, today: date | None = None) ->
         InputError: the input cannot be used.
         InstallationError: a model failed.
     """
-    from dafec.capture import load_capture
+    from dafec.capture import DEFAULT_LIMITS, load_capture
     from dafec.ocr.mrz_object import mrz_object
     from dafec.ocr.parse import parse_mrz
     from dafec.ocr.reader import read_image
 
     begun = time.perf_counter()
-    capture = load_capture(path)
+    capture = load_capture(path, limits=limits or DEFAULT_LIMITS)
     day = today or date.today()  # the desk's own day, as a document's dates are
     zones = [
-        mrz_object(read, parse_mrz(read.texts, today=day))
-        for page in capture.pages
-        for read in read_image(page.primary.pixels, context=context)
+        mrz_object(read, parse_mrz(read.texts, today=day), language)
+        for frame in (page.primary for page in capture.pages)
+        for read in read_image(frame.pixels, context=context, bit_depth=frame.bit_depth)
     ]
     return {"file": str(path), "zones": zones, "elapsed_ms": round((time.perf_counter() - begun) * 1000, 1)}
 
@@ -116,11 +129,19 @@ def _parse_text(source: str, language: Language, *, as_json: bool) -> None:
     if as_json:
         print_json(parsed)
         return
-    out = console()
-    out.print(
-        mark(parsed["outcome"], f"{text('cli.outcome.' + parsed['outcome'], language)}  {parsed['format'] or ''}")
-    )
+    _print_outcome(parsed, language)
     _print_fields(parsed, language)
+    _print_remarks(parsed, language)
+
+
+def _print_outcome(parsed: dict[str, Any], language: Language) -> None:
+    sentence = f"{text('cli.outcome.' + parsed['outcome'], language)}  {parsed['format'] or ''}"
+    console().print(mark(parsed["outcome"], sentence))
+
+
+def _print_remarks(parsed: dict[str, Any], language: Language) -> None:
+    """Faults, then notes."""
+    out = console()
     for kind, symbol in (("faults", "invalid"), ("notes", "valid_note")):
         # The same remark on several fields reads the same.
         for line in dict.fromkeys(f"{remark['message']}  [{remark['code']}]" for remark in parsed[kind]):
@@ -143,26 +164,27 @@ def _read_text(source: str) -> str:
 def _print_zones(found: dict[str, Any], language: Language) -> None:
     from rich.text import Text
 
+    from dafec.capture import shown_name
+
     out = console()
-    out.print(Text(f"{found['file']}  ({found['elapsed_ms']} ms)", style="bold"))
+    out.print(Text(f"{shown_name(found['file'])}  ({found['elapsed_ms']} ms)", style="bold"))
     if not found["zones"]:
         out.print(mark("not_found", text("cli.read.not_found", language)))
     for zone in found["zones"]:
         out.print(mark(zone["status"], f"{text('cli.read.' + zone['status'], language)}  {zone['format'] or ''}"))
         for line in zone["lines"]:
-            out.print(Text(f"  {line}"))
+            out.print(Text(f"  {printable(line)}"))
+        if zone["outcome"] is not None:
+            _print_outcome(zone, language)
         _print_fields(zone, language)
-        for digit in zone["check_digits"]:
-            if not digit["ok"]:
-                named = {**digit, "field": _field_label(digit["field"], language)}
-                out.print(mark("failed", text("cli.digit", language, named)))
+        _print_remarks(zone, language)
 
 
 def _print_fields(zone: dict[str, Any], language: Language) -> None:
     rows = table(("field", "value"), language)
     for name, value in zone["fields"].items():
         if value:
-            rows.add_row(_field_label(name, language), str(value))
+            rows.add_row(_field_label(name, language), printable(str(value)))
     if rows.row_count:
         console().print(rows)
 

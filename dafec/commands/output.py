@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,18 @@ from dafec.messages import Language, text
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["MARKS", "Tally", "console", "language_of", "mark", "print_json", "progress", "say_error", "table"]
+__all__ = [
+    "MARKS",
+    "Tally",
+    "console",
+    "language_of",
+    "mark",
+    "print_json",
+    "printable",
+    "progress",
+    "say_error",
+    "table",
+]
 
 _BROKEN_PIPE = 141  # what a shell reports for a program that wrote to a closed pipe
 _WIDTH_WITHOUT_TERMINAL = 160
@@ -44,8 +56,14 @@ MARKS: dict[str, tuple[str, str]] = {
     "error": ("✘", "red"),
 }
 
-#: A broken installation outweighs bad input, that outweighs a referral: what could not be done must not be missed.
-_SEVERITY = (0, 1, 3, 2, 4)
+#: A referral outweighs a bad input: who looks at the exit code alone can capture a bad picture again later, but must
+#: not let the holder of a referred document go. Bad usage and a broken installation mean that screening broke off.
+_SEVERITY = (0, 3, 1, 2, 4)
+
+#: What a terminal takes for commands, or what reverses the order of what follows: control characters, embeddings and
+#: overrides of direction, separators, halves of surrogate pairs. Direction marks and isolates stay: Arabic texts need
+#: them, and an isolate ends with its line.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]")
 
 
 class Tally:
@@ -90,6 +108,8 @@ def console(*, error: bool = False) -> Console:
 def print_json(value: dict[str, Any] | str) -> None:
     """One line of JSON, given as text already or as plain values; ends quietly where nobody reads any more."""
     line = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # Within JSON these stand in strings only, where the escape means the same; on a terminal it does nothing.
+    line = _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
     try:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
@@ -109,8 +129,14 @@ def say_error(error: DafecError, language: Language, *, file: str | None = None,
 
     symbol, colour = MARKS["error"]
     out = console(error=True)
-    out.print(Text.assemble((f"{symbol} ", colour), error.message(language), (f"  [{error.code}]", "bright_black")))
-    out.print(Text(f"  {error.remedy(language)}"))
+    message, remedy = printable(error.message(language)), printable(error.remedy(language))
+    out.print(Text.assemble((f"{symbol} ", colour), message, (f"  [{error.code}]", "bright_black")))
+    out.print(Text(f"  {remedy}"))
+
+
+def printable(told: str) -> str:
+    """``told`` without characters a terminal would obey; names and readings may hold any."""
+    return _STEERING.sub("?", told)
 
 
 def mark(kind: str, label: str = "") -> Any:
@@ -118,17 +144,17 @@ def mark(kind: str, label: str = "") -> Any:
     from rich.text import Text
 
     symbol, colour = MARKS[kind]
-    return Text(f"{symbol} {label}".rstrip(), style=colour)
+    return Text(f"{symbol} {printable(label)}".rstrip(), style=colour)
 
 
-def table(columns: Sequence[str], language: Language) -> Any:
-    """An empty rich table whose headers are catalogue keys under ``cli.column``."""
+def table(columns: Sequence[str], language: Language, *, whole: Sequence[str] = ()) -> Any:
+    """An empty rich table whose headers are catalogue keys under ``cli.column``; ``whole`` columns are never broken."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        made.add_column(text(f"cli.column.{column}", language), overflow="fold")
+        made.add_column(text(f"cli.column.{column}", language), overflow="fold", no_wrap=column in whole)
     return made
 
 

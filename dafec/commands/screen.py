@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dafec.commands.output import Tally, console, mark, print_json, progress, say_error, table
+from dafec.commands.output import Tally, console, mark, print_json, printable, progress, say_error, table
 from dafec.errors import DafecError, InstallationError
 from dafec.messages import Language, text
 
 if TYPE_CHECKING:
-    from dafec.report import Report, TextInfo
+    from dafec.report import Report, TextInfo, VerdictInfo
 
 __all__ = ["screen"]
 
@@ -34,7 +34,8 @@ def screen(
     A capture folder holds pictures named visible, ir and uv, of any format, and an optional capture.toml (dpi, reader,
     pages); a single image is taken as visible light. A bad input is reported and does not stop the rest.
 
-    Exit codes: 0 done, 1 a document was referred, 3 an input could not be used, 4 the installation is broken.
+    Exit codes: 0 done, 1 a document was referred, 2 bad usage, 3 an input could not be used and no document was
+    referred, 4 the installation is broken. A referral is never hidden by a bad input in the same call.
 
     For example:
 
@@ -51,36 +52,42 @@ def screen(
     limits = settings.limits()
     tally = Tally()
     reports: list[tuple[Path, Report]] = []
-    for path in progress(captures, lang, shown=not as_json):
-        try:
-            report = screen_capture(load_capture(path, limits=limits), context)
-        except InstallationError:
-            raise
-        except DafecError as error:
-            say_error(error, lang, file=str(path), as_json=as_json)
-            tally.add(error.exit_code)
-            continue
-        if report.verdict.level == "refer":
-            tally.add(_REFERRED)
-        if as_json:
-            print_json(report.to_json())
-        else:
-            reports.append((path, report))
-    if reports:
-        _print_reports(reports, lang)
+    try:
+        for path in progress(captures, lang, shown=not as_json):
+            try:
+                report = screen_capture(load_capture(path, limits=limits), context)
+            except InstallationError:
+                raise
+            except DafecError as error:
+                say_error(error, lang, file=str(path), as_json=as_json)
+                tally.add(error.exit_code)
+                continue
+            if report.verdict.level == "refer":
+                tally.add(_REFERRED)
+            if as_json:
+                print_json(report.to_json())
+            else:
+                reports.append((path, report))
+    finally:
+        # What was found before an installation broke must be told as well.
+        if reports:
+            _print_reports(reports, lang)
     tally.leave()
 
 
 def _print_reports(reports: list[tuple[Path, Report]], language: Language) -> None:
-    rows = table(("capture", "verdict", "document", "reasons", "coverage", "time"), language)
+    from dafec.capture import shown_name
+
+    columns = ("capture", "verdict", "document", "reasons", "coverage", "time")
+    rows = table(columns, language, whole=("verdict", "document", "coverage", "time"))
     for path, report in reports:
         verdict = report.verdict
         document = " ".join(part for part in (report.document.issuer, report.document.format) if part)
         rows.add_row(
-            path.name or str(path),
+            shown_name(path),
             mark(verdict.level, text(f"cli.level.{verdict.level}", language)),
-            document or "–",
-            ", ".join((verdict.reasons or verdict.notes)[:_MAX_REASONS]) or "–",
+            printable(document) or "–",
+            _short_reasons(verdict, language),
             f"{verdict.made}/{verdict.made + verdict.not_possible}",
             f"{report.timings_ms.get('total', 0.0):.0f} ms",
         )
@@ -89,19 +96,33 @@ def _print_reports(reports: list[tuple[Path, Report]], language: Language) -> No
         _print_details(reports[0][1], language)
 
 
+def _short_reasons(verdict: VerdictInfo, language: Language) -> str:
+    """The heaviest findings by the names of their checks, then what else the verdict stands on, in a few words."""
+    reasons = [_labelled("cli.reason", check, language) for check in verdict.reasons]
+    notes = [_labelled("cli.note", note, language) for note in verdict.notes]
+    separator = "، " if language == "ar" else ", "
+    return separator.join(list(dict.fromkeys([*reasons, *notes]))[:_MAX_REASONS]) or "–"
+
+
+def _labelled(area: str, name: str, language: Language) -> str:
+    """A label in a few words; the name itself for what another version of a report knows."""
+    label = text(f"{area}.{name}", language)
+    return name if label == f"{area}.{name}" else label
+
+
 def _print_details(report: Report, language: Language) -> None:
     out = console()
     out.print(mark(report.verdict.level, _in(report.verdict.text, language)))
     for note in report.verdict.notes:
         out.print(mark("look", text(f"verdict.notes.{note}", language)))
     for line in report.mrz.lines:
-        out.print(f"  {line}")
+        out.print(printable(f"  {line}"))
     for issue in report.capture.quality:
         out.print(mark("look", _in(issue.text, language)))
     rows = table(("check", "result", "finding"), language)
     for check in report.checks:
         result = mark(check.result, text(f"cli.result.{check.result}", language))
-        rows.add_row(check.id, result, _in(check.text, language))
+        rows.add_row(check.id, result, printable(_in(check.text, language)))
     if rows.row_count:
         out.print(rows)
 
