@@ -20,6 +20,7 @@ __all__ = ["LENGTHS", "STRIDE_PX", "DecodedLine", "LineColumns", "decode_lines"]
 STRIDE_PX = 4.0
 LENGTHS = (30, 36, 44)
 _NONE = len(ALPHABET)
+_BENT_WITHIN = 5  # characters too many or too few where a changing pitch is worth a try
 _USUAL_PITCH = 4.0  # columns between characters of OCR-B size 1: 16.5 strip pixels
 _CLIP = 7.0  # log-odds beyond which a column says no more than "certain"
 
@@ -76,25 +77,86 @@ def _refine(columns: FloatArray, odds: FloatArray) -> FloatArray:
     return np.asarray((index * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-9))
 
 
+def _sample(odds: FloatArray, places: FloatArray) -> FloatArray:
+    """Log-odds at fractional columns, linear between; any shape."""
+    low = np.clip(places.astype(int), 0, len(odds) - 1)
+    part = places - low
+    return np.asarray(odds[low] * (1 - part) + odds[np.minimum(low + 1, len(odds) - 1)] * part)
+
+
 def _comb(odds: FloatArray, count: int, pitch: float) -> tuple[float, FloatArray]:
     """The comb of ``count`` equal steps with the largest sum of log-odds: its score and its columns."""
     best, where = -np.inf, np.zeros(count)
-    index = np.arange(count)
-    last = len(odds) - 1
+    index = np.arange(count, dtype=np.float64)
     for step in np.linspace(0.88, 1.14, 53) * pitch:
-        span = step * (count - 1)
-        offsets = np.arange(0.0, last - span, 0.25)
+        offsets = np.arange(0.0, len(odds) - 1 - step * (count - 1), 0.25)
         if len(offsets) == 0:
             continue
         places = offsets[:, None] + step * index[None, :]
-        low = places.astype(int)
-        part = places - low
-        values = odds[low] * (1 - part) + odds[np.minimum(low + 1, last)] * part
-        sums = values.sum(axis=1)
+        sums = _sample(odds, places).sum(axis=1)
         top = int(sums.argmax())
         if sums[top] > best:
             best, where = float(sums[top]), places[top]
     return best, where
+
+
+def _changing_pitch(peaks: FloatArray) -> tuple[float, float] | None:
+    """Pitch at column 0 and its change a column, as perspective makes it; from the gaps that are no faults."""
+    gaps, middles = np.diff(peaks), (peaks[1:] + peaks[:-1]) / 2
+    for tolerance in (0.4, 0.15):
+        if len(gaps) < 12:
+            return None
+        slope, start = np.polyfit(middles, gaps, 1) if tolerance < 0.4 else (0.0, float(np.median(gaps)))
+        good = np.abs(gaps - (start + slope * middles)) < tolerance * np.median(gaps)
+        gaps, middles = gaps[good], middles[good]
+    if len(gaps) < 12:
+        return None
+    slope, start = np.polyfit(middles, gaps, 1)
+    return float(start), float(slope)
+
+
+def _bent_comb(odds: FloatArray, count: int, peaks: FloatArray) -> tuple[float, FloatArray]:
+    """As ``_comb``, with steps that grow or shrink along the line as the peaks' own gaps do."""
+    fitted = _changing_pitch(peaks)
+    best, where = -np.inf, np.zeros(count)
+    if fitted is None:
+        return best, where
+    start, slope = fitted
+    first = np.arange(max(0.0, peaks[0] - 8), peaks[0] + 12, 0.25)
+    for factor in np.linspace(0.97, 1.03, 25):
+        places = np.empty((len(first), count))
+        places[:, 0] = first
+        for i in range(1, count):
+            half = places[:, i - 1] + factor * (start + slope * places[:, i - 1]) / 2
+            places[:, i] = places[:, i - 1] + factor * (start + slope * half)
+        sums = np.where(places[:, -1] <= len(odds) - 1, _sample(odds, places).sum(axis=1), -np.inf)
+        top = int(sums.argmax())
+        if sums[top] > best:
+            best, where = float(sums[top]), places[top]
+    return best, where
+
+
+def _like(template: FloatArray, odds: FloatArray) -> tuple[float, FloatArray]:
+    """The comb a neighbouring line shows, moved to where it fits best: lines of a zone stand in register."""
+    shifts = np.arange(-3.0, 3.01, 0.25)
+    places = np.clip(template[None, :] + shifts[:, None], 0, len(odds) - 1)
+    sums = _sample(odds, places).sum(axis=1)
+    top = int(sums.argmax())
+    return float(sums[top]), places[top]
+
+
+def _combs(
+    lines: list[LineColumns], peaks: list[FloatArray], count: int, pitch: float
+) -> list[tuple[float, FloatArray]]:
+    """For each line the best comb of ``count`` characters: even, bent, or as in a line that was counted cleanly."""
+    clean = [p for p in peaks if len(p) == count and _is_regular(p)]
+    found = []
+    for line, own in zip(lines, peaks, strict=True):
+        choices = [_comb(line.odds, count, pitch), *(_like(p, line.odds) for p in clean)]
+        if abs(len(own) - count) <= _BENT_WITHIN:
+            choices.append(_bent_comb(line.odds, count, own))
+        found.append(max(choices, key=lambda choice: choice[0]))
+    return found
 
 
 def _snap(columns: FloatArray, odds: FloatArray, peaks: FloatArray, pitch: float) -> FloatArray:
@@ -144,11 +206,9 @@ def decode_lines(lines: list[LineColumns], lengths_px: list[float]) -> list[Deco
     counts = [len(p) for p in peaks]
     if len(set(counts)) == 1 and counts[0] in LENGTHS and all(_is_regular(p) for p in peaks):
         return [_finish(line, p) for line, p in zip(lines, peaks, strict=True)]
-    found: dict[int, list[tuple[float, FloatArray]]] = {}
-    for count in LENGTHS:
-        if any(0.6 * c < count < 1.6 * c for c in counts):
-            found[count] = [_comb(line.odds, count, pitch) for line in lines]
-    own = sum(float(line.odds[p.round().astype(int)].sum()) for line, p in zip(lines, peaks, strict=True))
+    own = sum(float(_sample(line.odds, p).sum()) for line, p in zip(lines, peaks, strict=True))
+    likely = [n for n in LENGTHS if any(0.6 * c < n < 1.6 * c for c in counts)]
+    found = {n: _combs(lines, peaks, n, pitch) for n in likely}
     best = max(found, key=lambda n: sum(score for score, _ in found[n]), default=None)
     if best is None or sum(score for score, _ in found[best]) < 0.5 * own:
         return [_finish(line, p) for line, p in zip(lines, peaks, strict=True) if len(p)]

@@ -53,6 +53,29 @@ def test_a_character_without_a_peak_is_counted_and_doubtful() -> None:
     assert found[:25] + found[26:] == text[:25] + text[26:]
 
 
+@pytest.mark.parametrize("bend", [-0.2, -0.1, 0.15, 0.22])
+def test_perspective_print_with_faults_is_counted(bend: float) -> None:
+    text = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
+    index = np.arange(44)
+    places = 6.0 + 4.6 * (index + bend * index * (index - 43) / 43)
+    logits = np.full((230, 38), -6.0, np.float32)
+    logits[:, 37] = 6.0
+    for place, char in zip(places, text, strict=True):
+        for column in (int(np.floor(place)), int(np.ceil(place))):
+            if abs(column - place) <= 0.6:
+                logits[column, 37], logits[column, ALPHABET.index(char)] = -6.0, 6.0
+    clean = LineColumns.from_logits(logits, 1.0)
+    faulty = LineColumns.from_logits(logits, 1.0)
+    for i in (3, 30):  # a speck between two characters is a peak of its own
+        faulty.odds[round((places[i] + places[i + 1]) / 2)] = 4.0
+    faulty.odds[round(places[20])] = -4.0
+    for lines in ([clean, faulty], [faulty, faulty]):
+        decoded = decode_lines(lines, [4.6 * 44 * STRIDE_PX] * 2)
+        assert [len(line.columns) for line in decoded] == [44, 44]
+        found = ["".join(ALPHABET[i] for i in line.probabilities.argmax(axis=1)) for line in decoded]
+        assert all(line[:20] + line[21:] == text[:20] + text[21:] for line in found)
+
+
 def test_specks_beside_the_line_are_not_characters() -> None:
     text = "I<UTOD231458907<<<<<<<<<<<<<<<"
     line = columns(text, start=20.0)

@@ -261,12 +261,14 @@ def draw_document(rng: random.Random, *, bank_seed: int, held_out: bool, in_orde
         rng: every choice is drawn from it.
         bank_seed: seed of the textures.
         held_out: the test set's faces in the zone.
-        in_order: only security print stands behind the zone; one in twenty is stamped instead of one in five.
+        in_order: a zone of a format, only security print behind it; one in twenty is stamped instead of one in five.
 
     Returns:
         The document, 7 pixels a millimetre; 8 % have no zone, 4 % are only the lower part of a page.
     """
     text = random_text(rng)
+    while in_order and text.format == "OTHER":  # lines of random characters are no document
+        text = random_text(rng)
     form = _SIZE_OF_WIDTH[len(text.lines[0])] if text.format == "OTHER" else text.format
     size = FORMAT_SIZE_MM[form]  # type: ignore[index]  # random_text gives no format but these
     width_mm, height_mm = size[0] * rng.uniform(0.97, 1.03), size[1] * rng.uniform(0.95, 1.05)
