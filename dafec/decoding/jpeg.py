@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dafec.decoding.ifd import exif_orientation_and_dpi
 from dafec.decoding.model import Header, plausible_dpi
@@ -22,7 +23,9 @@ _MAX_SCANS = 100
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 #: Segments that may stand between two scans: tables, restart interval, number of lines, applications, comments.
 _BETWEEN_SCANS = frozenset({0xC4, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})
-_ARITHMETIC = frozenset({0xC9, 0xCA})
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_RESTART_INTERVAL = 0xDD
+_ARITHMETIC, _PROGRESSIVE = frozenset({0xC9, 0xCA}), frozenset({0xC2, 0xCA})
 _UNITS_PER_INCH = {1: 1.0, 2: 2.54}
 
 
@@ -34,24 +37,30 @@ def read_jpeg(data: bytes, name: str) -> tuple[Header]:
         struct.error, IndexError: truncated within the header.
     """
     frame: tuple[int, int, int, int] | None = None
+    sampling: dict[int, tuple[int, int]] = {}
     jfif_dpi: float | None = None
     exif_dpi: float | None = None
-    orientation, scan, arithmetic = 1, 0, False
+    orientation, restart_interval, kind, first = 1, 0, 0, (0, 0)
     for marker, start, end in _segments(data, name):
-        scan = end
+        first = (start, end)
         segment = data[start:end]
         if marker in _FRAME_MARKERS and frame is None:
             if marker in _LOSSLESS:
                 raise InputError("capture.unsupported_format", file=name, format="JPEG (lossless)")
             frame = struct.unpack_from(">BHHB", segment)
-            arithmetic = marker in _ARITHMETIC
+            sampling = {
+                segment[at]: (segment[at + 1] >> 4, segment[at + 1] & 15) for at in range(6, len(segment) - 2, 3)
+            }
+            kind = marker
+        elif marker == _RESTART_INTERVAL:
+            (restart_interval,) = struct.unpack_from(">H", segment)
         elif marker == _APP0 and segment.startswith(b"JFIF\0"):
             jfif_dpi = _jfif_dpi(segment)
         elif marker == _APP1 and segment.startswith(b"Exif\0\0"):
             orientation, exif_dpi = exif_orientation_and_dpi(segment)
     if frame is None:
         raise InputError("capture.damaged", file=name, format="JPEG")
-    scan_ends = _scan_ends(data, scan, name)
+    scans = _scans(data, first, restart_interval, name)
     precision, height, width, components = frame
     if precision != 8:
         raise InputError("capture.unsupported_depth", file=name, format="JPEG", bits=precision)
@@ -59,8 +68,11 @@ def read_jpeg(data: bytes, name: str) -> tuple[Header]:
         raise InputError("capture.unsupported_channels", file=name, format="JPEG", channels=components)
     dpi = jfif_dpi if jfif_dpi is not None else exif_dpi
     # OpenCV and Pillow both turn CMYK into colour here, so four components are no alpha.
-    ends = () if arithmetic else scan_ends
-    return (Header("image/jpeg", width, height, min(components, 3), 8, dpi, orientation, scan_ends=ends),)
+    _check_restarts(data, scans, width, height, sampling, name)
+    ends = () if kind in _ARITHMETIC else tuple(scan.end for scan in scans)
+    progressive = kind in _PROGRESSIVE
+    shape = Header("image/jpeg", width, height, min(components, 3), 8, dpi, orientation)
+    return (replace(shape, scan_ends=ends, progressive=progressive),)
 
 
 def _segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
@@ -81,25 +93,71 @@ def _segments(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
             return
 
 
-def _scan_ends(data: bytes, scan: int, name: str) -> tuple[int, ...]:
-    """Where the marker stands that ends each scan; coded data of the first begin at ``scan``."""
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """One scan: its coded data from ``begin`` to ``end``."""
+
+    begin: int
+    end: int
+    components: tuple[int, ...]  # their identifiers
+    restart_interval: int  # units between restart markers; 0 where there are none
+
+
+def _scans(data: bytes, first: tuple[int, int], restart_interval: int, name: str) -> list[_Scan]:
+    """All scans; the content of the first one's header lies from ``first[0]`` to ``first[1]``."""
     # Decoders fill what is missing with grey. Within coded data 0xFF is always escaped, so an end marker is one.
-    if data.rfind(b"\xff\xd9", scan) < 0:
+    if data.rfind(b"\xff\xd9", first[1]) < 0:
         raise InputError("capture.truncated", file=name, format="JPEG")
-    ends: list[int] = []
-    in_scan, position = True, scan
-    while len(ends) <= _MAX_SCANS:
+    scans: list[_Scan] = []
+    header: tuple[int, int] | None = first
+    position = first[1]
+    while len(scans) <= _MAX_SCANS:
         found = _MARKER.search(data, position)
         if found is None:
             raise InputError("capture.truncated", file=name, format="JPEG")
-        if in_scan:
-            ends.append(_before_fill(data, found.start()))
-        marker = data[found.start() + 1]
+        if header is not None:
+            start, begin = header
+            components = tuple(data[start + 1 : start + 1 + 2 * data[start] : 2])
+            scans.append(_Scan(begin, _before_fill(data, found.start()), components, restart_interval))
+        marker, start = data[found.start() + 1], found.end() + 2
         if marker not in _BETWEEN_SCANS:  # the end of the image, or what no decoder reads past
-            return tuple(ends)
-        in_scan = marker == _START_OF_SCAN
+            return scans
         position = found.end() + max(2, struct.unpack_from(">H", data, found.end())[0])
+        header = (start, position) if marker == _START_OF_SCAN else None
+        if marker == _RESTART_INTERVAL:
+            (restart_interval,) = struct.unpack_from(">H", data, start)
     raise InputError("capture.damaged", file=name, format="JPEG")
+
+
+def _sampling(frame: bytes) -> dict[int, tuple[int, int]]:
+    """Sampling factors across and down by the identifier of the component."""
+    return {frame[at]: (frame[at + 1] >> 4, frame[at + 1] & 15) for at in range(6, len(frame) - 2, 3)}
+
+
+def _check_restarts(
+    data: bytes, scans: Sequence[_Scan], width: int, height: int, sampling: Mapping[int, tuple[int, int]], name: str
+) -> None:
+    if any(_lacks_restarts(data, scan, width, height, sampling) for scan in scans):
+        raise InputError("capture.truncated", file=name, format="JPEG")
+
+
+def _lacks_restarts(data: bytes, scan: _Scan, width: int, height: int, sampling: Mapping[int, tuple[int, int]]) -> bool:
+    """Whether a scan has fewer restart markers than its size asks for (T.81 annex A.2, E.1.4)."""
+    factors = [sampling.get(component, (0, 0)) for component in scan.components]
+    if scan.restart_interval == 0 or not factors or 0 in {side for pair in factors for side in pair}:
+        return False
+    across, down = (max(pair[axis] for pair in sampling.values()) for axis in (0, 1))
+    if len(factors) == 1:  # a scan of one component is made of its blocks, not of the image's units
+        ((own_across, own_down),) = factors
+        columns, rows = _ceil(_ceil(width * own_across, across), 8), _ceil(_ceil(height * own_down, down), 8)
+    else:
+        columns, rows = _ceil(width, 8 * across), _ceil(height, 8 * down)
+    expected = _ceil(columns * rows, scan.restart_interval) - 1
+    return len(_RESTART.findall(data, scan.begin, scan.end)) < expected
+
+
+def _ceil(value: int, by: int) -> int:
+    return -(-value // by)
 
 
 def _before_fill(data: bytes, marker: int) -> int:

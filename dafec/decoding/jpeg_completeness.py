@@ -10,9 +10,11 @@ The price is two decodings, so a file of one scan is asked only where its last p
 an eighth of the size. Progressive files give no such sign, because their early scans already cover the whole picture;
 they are always asked, at full size.
 
-What cannot be decided this way is accepted: data missing within the last block of one scan only, data missing between
-restart markers in the middle (the decoder finds its way again at the next marker), and arithmetic coding, which may
-leave out zeros at its end.
+Files with restart markers are refused earlier, by their number (``jpeg``): a cut between two intervals leaves every
+interval whole.
+
+What cannot be decided this way is accepted: data missing within the last block of one scan only, whole scans missing
+at the end of a progressive file, last bits too small to change a pixel, and arithmetic coding, which may leave out zeros at its end.
 """
 
 from __future__ import annotations
@@ -35,25 +37,23 @@ _SCALE = 8
 _BAND_ROWS = 256
 
 
-def looks_cut_short(decoded: NDArray[Any], scan_ends: Sequence[int]) -> bool:
+def looks_cut_short(decoded: NDArray[Any]) -> bool:
     """Whether the last pixel of a JPEG of one scan has the grey of missing data.
 
     Args:
         decoded: (height, width) or (height, width, 3) uint8, as stored, of any order of colours.
-        scan_ends: as in the header.
     """
-    if len(scan_ends) != 1:
-        return False
     last = decoded[-1, -1].reshape(-1).astype(int)
     return any(abs(last - level).max() <= _FILLED_TOLERANCE for level in _FILLED)
 
 
-def is_cut_short(data: bytes, scan_ends: Sequence[int]) -> bool:
+def is_cut_short(data: bytes, scan_ends: Sequence[int], *, progressive: bool) -> bool:
     """Whether a decoder runs out of data in a JPEG.
 
     Args:
         data: the whole file.
         scan_ends: where the marker stands that ends each scan.
+        progressive: whether early scans cover the whole picture.
 
     Returns:
         True where data are missing; False where all are there.
@@ -61,7 +61,7 @@ def is_cut_short(data: bytes, scan_ends: Sequence[int]) -> bool:
     Raises:
         OSError, SyntaxError, ValueError: Pillow cannot decode the file at all.
     """
-    scale = _SCALE if len(scan_ends) == 1 else 1
+    scale = 1 if progressive or len(scan_ends) > 1 else _SCALE
     return _digest(data, scale) != _digest(_with_noise(data, scan_ends), scale)
 
 

@@ -70,6 +70,7 @@ class Header:
     by_pillow: bool = False  # a layout OpenCV misreads
     patch: tuple[int, bytes] | None = None  # offset and bytes that keep decoders from turning the image themselves
     scan_ends: tuple[int, ...] = ()  # JPEG: offsets of the markers that end its scans; empty where coded otherwise
+    progressive: bool = False  # JPEG: early scans cover the whole picture
 
     @property
     def decoded_bytes(self) -> int:

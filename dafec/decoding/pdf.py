@@ -109,7 +109,7 @@ def _plain(inner: Header) -> Header:
     """The embedded header without EXIF: a PDF places its images itself."""
     return Header(
         inner.media_type, inner.width_px, inner.height_px, inner.channels, inner.bit_depth,
-        alpha=inner.alpha, by_pillow=inner.by_pillow, scan_ends=inner.scan_ends,
+        alpha=inner.alpha, by_pillow=inner.by_pillow, scan_ends=inner.scan_ends, progressive=inner.progressive,
     )  # fmt: skip
 
 

@@ -61,14 +61,15 @@ def decode_pixels(data: bytes, header: Header, name: str) -> Pixels:
     """
     try:
         data = _patched(data, header)
-        if len(header.scan_ends) > 1:
+        covered_early = header.progressive or len(header.scan_ends) > 1
+        if covered_early:
             _refuse_cut_jpeg(data, header, name)  # before the frame takes its memory
         raw = None if header.by_pillow else _decode_with_opencv(data, header)
         if raw is None:
             raw = _decode_with_pillow(data, header, name)
         if raw.shape[:2] != (header.height_px, header.width_px):
             raise InputError("capture.damaged", file=name, format=FORMAT_NAMES[header.media_type])
-        if looks_cut_short(raw, header.scan_ends):
+        if header.scan_ends and not covered_early and looks_cut_short(raw):
             _refuse_cut_jpeg(data, header, name)
         if raw.dtype not in (np.uint8, np.uint16):
             raise InputError(
@@ -113,7 +114,7 @@ def _refuse_cut_jpeg(data: bytes, header: Header, name: str) -> None:
     from PIL import Image
 
     try:
-        cut = is_cut_short(data, header.scan_ends)
+        cut = is_cut_short(data, header.scan_ends, progressive=header.progressive)
     except Image.DecompressionBombError:
         return  # beyond Pillow's own limit, where a site has raised ours above it: not asked
     except _PILLOW_ERRORS as error:

@@ -92,7 +92,9 @@ JPEGS: dict[str, tuple[str, dict[str, Any]]] = {
     "grey": ("L", {}),
     "optimised": ("RGB", {"optimize": True}),
     "restarts": ("RGB", {"restart_marker_rows": 1}),
+    "many restarts": ("RGB", {"restart_marker_blocks": 3, "subsampling": "4:2:0"}),
     "progressive": ("RGB", {"progressive": True}),
+    "progressive with restarts": ("RGB", {"progressive": True, "restart_marker_blocks": 3}),
     "four inks": ("CMYK", {}),
 }
 
@@ -107,6 +109,19 @@ def _jpeg(kind: str, picture: NDArray[np.uint8]) -> bytes:
 def test_jpeg_cut_and_closed_again_is_truncated(kind: str, share: float) -> None:
     data = _jpeg(kind, _large()[:240])
     scan = data.index(b"\xff\xda") + 20
+    cut = data[: scan + int((len(data) - scan) * share)].rstrip(b"\xff")
+    assert refusal(cut + b"\xff\xd9").code == "capture.truncated"
+
+
+def test_jpeg_cut_between_restart_markers_is_truncated() -> None:
+    data = _jpeg("many restarts", _large())
+    assert refusal(data[: data.index(b"\xff\xd5", 2000)] + b"\xff\xd9").code == "capture.truncated"
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.1, 0.2])
+def test_progressive_jpeg_cut_in_its_first_scan_is_truncated(share: float) -> None:
+    data = _jpeg("progressive", _large()[:240])
+    scan = data.index(b"\xff\xda") + 14
     cut = data[: scan + int((len(data) - scan) * share)].rstrip(b"\xff")
     assert refusal(cut + b"\xff\xd9").code == "capture.truncated"
 
