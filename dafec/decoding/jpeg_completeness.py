@@ -14,7 +14,8 @@ Files with restart markers are refused earlier, by their number (``jpeg``): a cu
 interval whole.
 
 What cannot be decided this way is accepted: data missing within the last block of one scan only, whole scans missing
-at the end of a progressive file, last bits too small to change a pixel, and arithmetic coding, which may leave out zeros at its end.
+at the end of a progressive file, last bits too small to change a pixel, and arithmetic coding, which may leave out
+zeros at its end.
 """
 
 from __future__ import annotations
