@@ -94,12 +94,15 @@ def _average_blocks(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _size_of_quad(quad: Quad, dpi: float | None) -> tuple[DocumentFormat | None, tuple[float, float], float | None]:
+def _size_of_quad(
+    quad: Quad, dpi: float | None, *, guess: bool = True
+) -> tuple[DocumentFormat | None, tuple[float, float], float | None]:
     """Format, size in millimetres and true resolution of a quad without a zone.
 
     A believable resolution decides by size; without one the proportions decide between ID-1 and ID-3 (ID-2 and ID-3
-    have the same and ID-3 is far more common). Where neither fits, the long side is taken for that of ID-3 and the
-    resolution stays unknown: millimetres are then only relative.
+    have the same and ID-3 is far more common), unless ``guess`` is off: a frame in which no document was found has the
+    proportions of its sensor. Where nothing fits, the long side is taken for that of ID-3 and the resolution stays
+    unknown: millimetres are then only relative.
     """
     width, height = quad.width_px, max(quad.height_px, 1.0)
     if dpi is not None and dpi >= _MIN_BELIEVABLE_DPI:
@@ -109,7 +112,7 @@ def _size_of_quad(quad: Quad, dpi: float | None) -> tuple[DocumentFormat | None,
             if abs(w_mm - w) < 0.02 * w + 1.0 and abs(h_mm - h) < 0.02 * h + 1.0:
                 return fmt, (w, h), width / w * 25.4
         return None, (w_mm, h_mm), dpi
-    for fmt in ("TD1", "TD3"):
+    for fmt in ("TD1", "TD3") if guess else ():
         w, h = FORMAT_SIZE_MM[fmt]
         if abs(width / height / (w / h) - 1) < 0.05:
             return fmt, (w, h), width / w * 25.4
@@ -134,7 +137,7 @@ def _overlap(one: FloatArray, other: FloatArray) -> float:
 def _frame_outline(width: int, height: int, dpi: float | None) -> Outline:
     corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]])
     corners = _landscape(corners)
-    _, size_mm, _ = _size_of_quad(Quad.from_array(corners), dpi)
+    _, size_mm, _ = _size_of_quad(Quad.from_array(corners), dpi, guess=False)
     return Outline(corners, "frame", size_mm, 0.0)
 
 
@@ -250,10 +253,10 @@ def _reduced_grey(
     high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 3, [frame.width_px, frame.height_px])
     crop = _to_uint8(_single_band(frame.pixels, frame.light)[low[1] : high[1], low[0] : high[0]], frame.bit_depth)
     blocks = int(factor)
-    crop = _average_blocks(crop, blocks)
-    shrink = 1.0 / blocks
     if crop.ndim == 3:
         crop = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    crop = _average_blocks(crop, blocks)
+    shrink = 1.0 / blocks
     # Pixel centres: reduced pixel x lies at (x + 0.5) / shrink - 0.5 of the crop, page pixel likewise by the factor.
     to_page = np.array([[width / target[0], 0, 0], [0, height / target[1], 0], [0, 0, 1.0]])
     to_page[:2, 2] = (np.diag(to_page)[:2] - 1) / 2
@@ -392,7 +395,8 @@ def find_pages(
         primary = captured.primary
         extra = [_frame_outline(primary.width_px, primary.height_px, primary.dpi)]
     for outline in extra[: None if most is None else most - len(pages)]:
-        fmt, size_mm, measured = _size_of_quad(Quad.from_array(outline.corners), known_dpi)
+        guess = outline.source != "frame"
+        fmt, size_mm, measured = _size_of_quad(Quad.from_array(outline.corners), known_dpi, guess=guess)
         sized = Outline(outline.corners, outline.source, size_mm, outline.support)
         pages.append(_build_page(captured, sized, fmt, measured, None))
     return pages

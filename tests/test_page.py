@@ -233,10 +233,12 @@ def test_a_frame_of_a_cards_size_is_a_card():
     assert page.dpi == pytest.approx(300, rel=0.01)
 
 
-def test_a_dpi_that_software_invented_is_not_believed():
-    (page,) = find_pages(_captured(np.full((638, 1011, 3), 128, np.uint8), dpi=72), [])
-    assert page.format == "TD1"
-    assert page.dpi == pytest.approx(300, rel=0.01)
+@pytest.mark.parametrize("dpi", [None, 72])
+def test_the_proportions_of_a_frame_without_a_document_tell_no_format(dpi):
+    (page,) = find_pages(_captured(np.full((638, 1011, 3), 128, np.uint8), dpi=dpi), [])
+    assert page.outline_source == "frame"
+    assert page.format is None
+    assert page.dpi is None
 
 
 def test_a_read_that_found_nothing_is_passed_over():
