@@ -6,6 +6,7 @@ that says what to do at the desk. Limits and their reasons stand beside each con
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -15,12 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec.capture import LIGHTS, Light
+from dafec.likeness import LIKENESS_LIMIT, compare_with_visible
 from dafec.page import Page
 
 __all__ = ["LightQuality", "Quality", "QualityIssue", "assess_quality", "edge_spread_px", "luminance"]
 
 IssueKind = Literal[
-    "blurred", "glare", "underexposed", "overexposed", "low_resolution", "missing_band", "unregistered", "cropped"
+    "blurred",
+    "glare",
+    "underexposed",
+    "overexposed",
+    "low_resolution",
+    "missing_band",
+    "unregistered",
+    "repeats_visible",
+    "cropped",
 ]
 
 #: Edge spread beyond which a light is called blurred, micrometres. An OCR-B stroke is 350 um wide: a spread as wide as
@@ -29,7 +39,7 @@ IssueKind = Literal[
 _BLUR_LIMIT_UM: Mapping[Light, float] = {"visible": 420.0, "ir": 600.0}
 _SHARP_PX = 2.2  # no edge in a sampled image is sharper than about 1.4 pixels: few pixels are not blur
 _MIN_CONTRAST = 0.12  # an edge lower than this, of full scale, says nothing about focus
-_SCAN_LINES = 72  # rows and columns edges are looked for in
+_SCAN_LINES = 40  # rows and columns edges are looked for in
 _MIN_EDGES = 60  # fewer edges than this give no figure
 _SATURATED = 0.985
 _GLARE_LIMIT = 0.01  # of the page; a reflected lamp tube covers 2 to 10 %
@@ -50,7 +60,7 @@ _DPI_NEEDS: Mapping[str, float] = {
 }
 _BY_LIGHT: Mapping[Light, tuple[str, ...]] = {
     "visible": ("MRZ-*", "VIZ-*", "IR-AB-MR"),
-    "ir": ("IR-AB-MR",),
+    "ir": ("IR-AB-MR", "MRZ-lights"),
     "uv": ("UV-BR-FU", "UV-BR-MR", "UV-BR-PH", "UV-BR-VZ"),
 }
 
@@ -72,7 +82,7 @@ class QualityIssue:
 class LightQuality:
     """Measurements of one light's rectified image."""
 
-    focus: float  # edge spread as 10-90 % rise in micrometres on the document; larger is softer; NaN without edges
+    focus: float  # edge spread as 10-90 % rise in micrometres on the document; larger is softer; NaN: no edges, or uv
     glare_fraction: float  # of the page, saturated and textureless, 0..1
     exposure: float  # 0.95 quantile of luminance, 0..1
     dpi: float | None  # true resolution
@@ -97,32 +107,33 @@ def luminance(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.float32)
 
 
-def _spreads(signals: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _spreads(signals: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Edge spread in samples and contrast of every monotone run in the rows of ``signals``, shape (n, length)."""
     steps = np.diff(signals, axis=1)
     # One zero step at the end of each row keeps runs of neighbouring rows apart.
     flat = np.pad(steps, ((0, 0), (0, 1))).ravel()
     sign = np.sign(flat)
     starts = np.flatnonzero(np.diff(sign, prepend=-2.0))
-    contrast = np.abs(np.add.reduceat(flat, starts)).astype(np.float64)
-    steepest = np.maximum.reduceat(np.abs(flat), starts).astype(np.float64)
+    contrast = np.abs(np.add.reduceat(flat, starts))
+    steepest = np.maximum.reduceat(np.abs(flat), starts)
     # A Gaussian edge of standard deviation s rises from 10 to 90 % within 2.563 s and has slope C / (s sqrt(2 pi)).
-    spread = 2.563 / np.sqrt(2 * np.pi) * contrast / np.maximum(steepest, 1e-9)
-    return spread, contrast
+    spread = np.float32(2.563 / math.sqrt(2 * math.pi)) * contrast / np.maximum(steepest, np.float32(1e-9))
+    return np.asarray(spread, dtype=np.float32), np.asarray(contrast, dtype=np.float32)
 
 
-def edge_spread_px(grey: NDArray[np.float32]) -> float:
+def edge_spread_px(image: NDArray[np.float32]) -> float:
     """How far the sharpest clear edges of an image spread.
 
     Args:
-        grey: (h, w), 0..1.
+        image: (h, w) or (h, w, 3) RGB, 0..1.
 
     Returns:
         The lower quartile of 10-90 % rises in pixels, over edges of good contrast in rows and columns; NaN where the
         image has too few edges to tell.
     """
-    rows = grey[:: max(1, grey.shape[0] // _SCAN_LINES)]
-    columns = np.ascontiguousarray(grey[:, :: max(1, grey.shape[1] // _SCAN_LINES)].T)
+    # Only the rows and columns looked at become grey: the whole image would cost ten times as much.
+    rows = luminance(image[:: max(1, image.shape[0] // _SCAN_LINES)])
+    columns = np.ascontiguousarray(luminance(image[:, :: max(1, image.shape[1] // _SCAN_LINES)]).T)
     found = []
     for signals in (rows, columns):
         spread, contrast = _spreads(signals)
@@ -132,20 +143,22 @@ def edge_spread_px(grey: NDArray[np.float32]) -> float:
     return float(np.quantile(usable, 0.25)) if len(usable) >= _MIN_EDGES else float("nan")
 
 
-def _coarse(grey: NDArray[np.float32], px_per_mm: float, wanted: float = 2.5) -> tuple[NDArray[np.float32], float]:
-    """The image at about ``wanted`` pixels a millimetre, and its true scale."""
+def _coarse(image: NDArray[np.float32], px_per_mm: float, wanted: float = 2.5) -> tuple[NDArray[np.float32], float]:
+    """The image's luminance at about ``wanted`` pixels a millimetre, and its true scale."""
     step = max(1, int(px_per_mm // wanted))
-    return np.ascontiguousarray(grey[::step, ::step]), px_per_mm / step
+    return np.ascontiguousarray(luminance(image[::step, ::step])), px_per_mm / step
 
 
-def _measure(image: NDArray[np.float32], px_per_mm: float, dpi: float | None) -> tuple[LightQuality, float]:
+def _measure(
+    light: Light, image: NDArray[np.float32], px_per_mm: float, dpi: float | None
+) -> tuple[LightQuality, float]:
     """A light's measurements, and the share of it that is saturated."""
-    grey = luminance(image)
-    coarse, scale = _coarse(grey, px_per_mm)
+    coarse, scale = _coarse(image, px_per_mm)
     saturated = (coarse >= _SATURATED).astype(np.uint8)
     size = max(3, round(_GLARE_SIZE_MM * scale)) | 1
     plain = cv2.morphologyEx(saturated, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    focus_um = edge_spread_px(grey) / px_per_mm * 1000
+    judged = light in _BLUR_LIMIT_UM
+    focus_um = edge_spread_px(image) / px_per_mm * 1000 if judged else float("nan")
     measured = LightQuality(focus_um, float(np.mean(plain)), float(np.quantile(coarse, 0.95)), dpi)
     return measured, float(saturated.mean())
 
@@ -178,7 +191,7 @@ def _image_issues(light: Light, measured: LightQuality, saturated: float, bright
 
 
 def _page_issues(page: Page) -> list[QualityIssue]:
-    """What the page as a whole lacks: bands, registration, resolution, parts of the document."""
+    """What the page as a whole lacks: bands of their own, registration, resolution, parts of the document."""
     geometry = next(light for light in LIGHTS if light in page.images)
     issues = []
     for light in LIGHTS:
@@ -186,8 +199,13 @@ def _page_issues(page: Page) -> list[QualityIssue]:
             issues.append(_issue("missing_band", light, 0.0, 1.0, "frames", _BY_LIGHT[light]))
     for light, registration in page.registration.items():
         if not registration.reliable:
-            affects = tuple(check for check in _BY_LIGHT[light] if check != "UV-BR-FU")
-            issues.append(_issue("unregistered", light, registration.correlation, 0.0, "correlation", affects))
+            issues.append(_issue("unregistered", light, registration.correlation, 0.0, "correlation", _BY_LIGHT[light]))
+    for light, limit in LIKENESS_LIMIT.items():
+        likeness = compare_with_visible(page, light)
+        if likeness is not None and likeness.repeats:
+            issues.append(
+                _issue("repeats_visible", light, likeness.correlation, limit, "correlation", _BY_LIGHT[light])
+            )
     if page.dpi is not None and page.dpi < _RECOMMENDED_DPI:
         affects = tuple(check for check, need in _DPI_NEEDS.items() if page.dpi < need)
         issues.append(_issue("low_resolution", geometry, page.dpi, _RECOMMENDED_DPI, "dpi", affects))
@@ -213,7 +231,7 @@ def assess_quality(page: Page) -> Quality:
         image = page.images.get(light)
         if image is None:
             continue
-        measured, saturated = _measure(image, page.px_per_mm, page.dpi)
+        measured, saturated = _measure(light, image, page.px_per_mm, page.dpi)
         lights[light] = measured
         brightest = float(np.quantile(image[::4, ::4], 0.995)) if light == "uv" else 1.0
         issues.extend(_image_issues(light, measured, saturated, brightest))

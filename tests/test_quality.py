@@ -116,6 +116,15 @@ def test_an_unregistered_light_and_a_cropped_page_are_told(page):
     assert {("unregistered", "ir"), ("cropped", "visible")} <= kinds
 
 
+def test_a_frame_that_repeats_the_visible_one_is_told(page):
+    copied = {**page.images, "ir": page.images["visible"][:, :, 1], "uv": page.images["visible"] * np.float32(0.2)}
+    quality = assess_quality(replace(page, images=copied))
+    assert quality.has("repeats_visible", "ir")
+    assert quality.has("repeats_visible", "uv")
+    issue = next(issue for issue in quality.issues if issue.kind == "repeats_visible")
+    assert {"IR-AB-MR", "MRZ-lights"} <= set(issue.affects)
+
+
 def test_every_issue_has_its_text_in_both_languages():
     from dafec import quality as module
 
@@ -126,7 +135,11 @@ def test_every_issue_has_its_text_in_both_languages():
             for kind in ("glare", "underexposed", "missing_band")
             for light in ("visible", "ir", "uv")
         ),
-        *(f"quality.{kind}.{light}" for kind in ("overexposed", "unregistered") for light in ("ir", "uv")),
+        *(
+            f"quality.{kind}.{light}"
+            for kind in ("overexposed", "unregistered", "repeats_visible")
+            for light in ("ir", "uv")
+        ),
         *(f"quality.{kind}.{light}" for kind in ("low_resolution", "cropped") for light in ("visible", "ir", "uv")),
     }
     for language in ("en", "ar"):

@@ -10,7 +10,11 @@ MRZ-lights compares the visible with the infrared read (STANDARDS rule: read in 
 overprint or alteration). Two reads that differ in a character both are certain of fail, weight 4.0: the two lights show
 the same print, so on a genuine document they cannot disagree beyond the readers' doubt, while an ink that covers in one
 light and not in the other is what an alteration looks like. A zone that can be read in visible light only is the
-business of IR-AB-MR; here it is ``undetermined``. Minimum resolution: none of its own.
+business of IR-AB-MR; here it is ``undetermined``. So is a frame that repeats the visible picture, or agreement in a
+frame that could not be registered: either may be the same picture twice. Where more than a third of the characters
+differ nobody altered them: the frames show two documents, or one was misread. Two certain reads fail with a weight of
+2.0 (a swapped document and a slip at the desk look the same), others are ``undetermined``. Minimum resolution: none of
+its own.
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ from dafec.ocr.types import CharRead, MrzRead
 __all__ = ["FoundCheck", "LightsCheck", "SecondReaderCheck"]
 
 _LIGHTS_LLR = 4.0
+_TWO_DOCUMENTS_LLR = 2.0
+_MOST_ALTERED = 1 / 3  # of all characters; more is another zone
 
 
 def _same_outline(first: Sequence[str], second: Sequence[str]) -> bool:
@@ -153,10 +159,16 @@ class LightsCheck:
             return result(self.id, self.version, "not_supported", "checks.MRZ-lights.not_supported")
         if visible is None or infrared is None or "not_found" in (visible.status, infrared.status):
             return result(self.id, self.version, "undetermined", "checks.MRZ-lights.one_light")
+        if context.quality.has("repeats_visible", "ir"):
+            return result(self.id, self.version, "undetermined", "checks.MRZ-lights.not_infrared")
         if not _same_outline(visible.texts, infrared.texts):
             return result(self.id, self.version, "undetermined", "checks.MRZ-lights.outline")
         places = _differences(visible.texts, infrared.texts)
+        if len(places) > _MOST_ALTERED * sum(map(len, visible.texts)):
+            return self._two_documents(context, visible, infrared, places)
         if not places:
+            if context.quality.has("unregistered", "ir"):
+                return result(self.id, self.version, "undetermined", "checks.MRZ-lights.unregistered")
             sure = visible.status == infrared.status == "read"
             return result(
                 self.id,
@@ -181,5 +193,24 @@ class LightsCheck:
             expected=(0.0, 0.0),
             region=region_of(context, shown),
             values=_place_values(shown[0], visible.texts, infrared.texts),
+            source="Doc 9303-2 C.44",
+        )
+
+    def _two_documents(
+        self, context: CheckContext, visible: MrzRead, infrared: MrzRead, places: Sequence[Place]
+    ) -> CheckResult:
+        """More differs than anybody alters."""
+        sure = visible.status == infrared.status == "read"
+        return result(
+            self.id,
+            self.version,
+            "failed" if sure else "undetermined",
+            "checks.MRZ-lights.two_documents",
+            llr=_TWO_DOCUMENTS_LLR if sure else 0.0,
+            value=float(len(places)),
+            unit="characters",
+            expected=(0.0, 0.0),
+            region=region_of(context, places),
+            values={"count": len(places), "total": sum(map(len, visible.texts))},
             source="Doc 9303-2 C.44",
         )

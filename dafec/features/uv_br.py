@@ -7,8 +7,11 @@ B - (R + G) / 2 tells brighteners from stray light.
 
 An exposure reference is needed, because a lamp that is off makes every paper dull. The document brings its own: travel
 documents carry UV-fluorescent print (Doc 9303-2, basic feature), so a frame in which nothing luminesces shows either
-an unlit lamp or a document without that print, and dull paper in it is ``undetermined``, never ``passed``. A frame
-that repeats the visible image in neutral colours was not taken under ultraviolet light and is ``undetermined`` too.
+an unlit lamp or a document without that print, and dull paper in it is ``undetermined``, never ``passed``. Only several
+coloured motifs apart from each other count: a reflected lamp is one white spot. A frame that repeats the visible image
+in neutral colours (``dafec.likeness``) was not taken under ultraviolet light, one in which even paper is black was not
+lit, and one that is saturated shows no paper: each ``undetermined``. So is a frame that could not be registered, since
+it may show another page, unless its paper is bright all over.
 
 Thresholds. The one real capture there is (a German specimen passport in a page reader) has paper at 0.10 with a blue
 excess of -0.09 and motifs at 0.35 to 0.45; brightened paper is brighter than its own luminescent inks. Between
@@ -20,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +32,7 @@ from dafec.features.contract import CheckContext, CheckResult, Outcome
 from dafec.features.zones import crop, mrz_region, photo_region, text_region
 from dafec.geometry import BoxMm
 from dafec.page import Page
-from dafec.quality import luminance
+from dafec.quality import Quality
 
 __all__ = ["UV_BRIGHTNESS_CHECKS", "UvBrightness"]
 
@@ -40,9 +44,14 @@ _BLUE = 0.10  # blue excess of brightened paper; dull paper is at or below zero
 _MOTIF_RISE = 0.08  # above the paper, of full scale
 _MOTIF_SHARE = 5e-4  # of the page: 5 mm2 on an ID-3 page
 _DULL_TO_MOTIF = 0.5  # paper that reaches half the brightness of luminescent ink is not dull
+_MOTIF_TINT = 0.04  # its channels differ by more, of full scale; a reflected lamp is white
+_MOTIF_AREA_MM2 = 0.5
+_MOTIF_GRID = (6, 8)  # cells of the page, down and across
+_MIN_MOTIFS = 3  # separate ones, and columns of cells with any; a reflection is one spot
+_SATURATED = 0.985
 _UNLIT = 0.06  # 0.998 quantile of the brightest channel
-_LOOKS_VISIBLE = 0.9  # correlation with the visible image
-_NEUTRAL = 0.03  # mean difference of the channels, of full scale
+_UNLIT_PAPER = 0.03  # eight grey levels of 255: a lit dull paper shows 25 to 40, a sensor's black level fewer
+_WHITE = 0.97  # of full scale; paper this bright without a blue excess was overexposed
 _PATCH_RISE = 0.12  # a zone this much brighter, and bluer by _PATCH_BLUE, than the page's paper is another material
 _PATCH_BLUE = 0.06
 _SCALE_PX_PER_MM = 2.0
@@ -67,9 +76,9 @@ class _Exposure:
     """What tells whether the lamp was on."""
 
     brightest: float  # 0.998 quantile of the page's brightest channel
-    motif_share: float  # of the page that is clearly brighter than its paper
+    motif_share: float  # of the page that is coloured and clearly brighter than its paper
     motif: float  # median brightness of that; 0 without any
-    repeats_visible: bool
+    motifs: bool  # several coloured ones, apart from each other
 
 
 def _thin(page: Page, light: Light) -> tuple[NDArray[np.float32], float]:
@@ -103,43 +112,58 @@ def _paper(pixels: NDArray[np.float32]) -> _Paper | None:
     return _Paper(float(np.median(peak[keep])), float(np.quantile(peak[keep], 0.9)), blue)
 
 
-def _repeats_visible(page: Page, uv: NDArray[np.float32]) -> bool:
-    """Whether the frame, cropped to the full page, is a dim copy of the visible one in neutral colours."""
-    if "visible" not in page.images:
-        return False
-    thinned, scale = _thin(page, "visible")
-    visible = crop(thinned, _full_page(page), scale)
-    # One pixel a millimetre is enough to compare two whole pages.
-    one, other = (luminance(np.ascontiguousarray(image[::2, ::2])).ravel() for image in (uv, visible))
-    if one.std() < 1e-4 or other.std() < 1e-4:
-        return False
-    alike = float(np.corrcoef(one, other)[0, 1]) > _LOOKS_VISIBLE
-    thin = uv[::2, ::2]
-    difference = 0.0 if uv.ndim == 2 else float(np.mean(thin.max(axis=2) - thin.min(axis=2)))
-    scale = max(float(np.median(_peak(thin))), 1e-3)
-    return alike and difference < max(_NEUTRAL, 0.25 * scale)
+def _is_luminescent(uv: NDArray[np.float32], peak: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Pixels that may be luminescent ink: coloured, or in a grey frame short of saturation; glare is white."""
+    if uv.ndim == 2:
+        return np.asarray(peak < _SATURATED)
+    lowest = np.minimum(np.minimum(uv[:, :, 0], uv[:, :, 1]), uv[:, :, 2])
+    return np.asarray(peak - lowest > _MOTIF_TINT)
 
 
-def _exposure(page: Page, uv: NDArray[np.float32], paper: _Paper) -> _Exposure:
+def _are_spread(motif: NDArray[np.bool_], scale: float) -> bool:
+    """Whether motifs are several and lie apart: one bright spot is a reflection."""
+    smallest = max(1.0, _MOTIF_AREA_MM2 * scale * scale)
+    joint = cv2.dilate(motif.astype(np.uint8), np.ones((3, 3), np.uint8))
+    count, labels = cv2.connectedComponents(joint)
+    areas = np.bincount(labels[motif], minlength=count)[1:]
+    rows, columns = np.nonzero(motif)
+    cells = np.zeros(_MOTIF_GRID, dtype=np.int64)
+    at = (rows * _MOTIF_GRID[0] // motif.shape[0], columns * _MOTIF_GRID[1] // motif.shape[1])
+    np.add.at(cells, at, 1)
+    across = int((cells >= smallest).any(axis=0).sum())
+    return int((areas >= smallest).sum()) >= _MIN_MOTIFS and across >= _MIN_MOTIFS
+
+
+def _exposure(uv: NDArray[np.float32], scale: float, paper: _Paper) -> _Exposure:
     peak = _peak(uv)
     motif = peak > paper.brightness + max(_MOTIF_RISE, 2 * (paper.upper - paper.brightness))
+    motif = np.asarray(motif & _is_luminescent(uv, peak))
     share = float(motif.mean())
     level = float(np.median(peak[motif])) if motif.any() else 0.0
-    return _Exposure(float(np.quantile(peak, 0.998)), share, level, _repeats_visible(page, uv))
+    enough = share >= _MOTIF_SHARE and _are_spread(motif, scale)
+    return _Exposure(float(np.quantile(peak, 0.998)), share, level, enough)
+
+
+def _unusable(quality: Quality, whole: _Paper, exposure: _Exposure) -> str | None:
+    """Why a frame says nothing about any paper; None where it does."""
+    if exposure.brightest < _UNLIT or whole.brightness < _UNLIT_PAPER:
+        return "unlit"
+    if quality.has("repeats_visible", "uv"):
+        return "not_ultraviolet"
+    blue = bool(np.isfinite(whole.blue)) and whole.blue > _BLUE
+    if quality.has("overexposed", "uv") or (whole.brightness >= _WHITE and not blue):
+        return "overexposed"
+    return None
 
 
 def _verdict(paper: _Paper, exposure: _Exposure) -> tuple[Outcome, str]:
     """Outcome and reason for one region's paper."""
-    if exposure.brightest < _UNLIT:
-        return "undetermined", "unlit"
-    if exposure.repeats_visible:
-        return "undetermined", "not_ultraviolet"
     coloured = bool(np.isfinite(paper.blue))
     if coloured and (paper.brightness > _BRIGHT or (paper.brightness > _DULL and paper.blue > _BLUE)):
         return "failed", "failed"
     if not coloured and paper.brightness > _BRIGHT_GREY:
         return "failed", "failed"
-    if exposure.motif_share < _MOTIF_SHARE:
+    if not exposure.motifs:
         return "undetermined", "no_reference"
     if paper.brightness <= _DULL and not (coloured and paper.blue > _BLUE):
         return "passed", "passed"
@@ -177,12 +201,19 @@ class UvBrightness:
         paper = _paper(crop(uv, region, scale))
         if whole is None or paper is None:
             return self._result("undetermined", "no_region", region=region)
-        exposure = _exposure(page, crop(uv, _full_page(page), scale), whole)
+        exposure = _exposure(crop(uv, _full_page(page), scale), scale, whole)
+        unusable = _unusable(context.quality, whole, exposure)
+        if unusable is not None:
+            return self._result("undetermined", unusable, paper, exposure, region)
         outcome, reason = _verdict(paper, exposure)
         rise = paper.brightness - whole.brightness
         bluer = paper.blue - whole.blue if np.isfinite(paper.blue) and np.isfinite(whole.blue) else _PATCH_BLUE
         if outcome in ("passed", "undetermined") and reason in ("passed", "between") and rise > _PATCH_RISE:
             outcome, reason = ("failed", "patch") if bluer >= _PATCH_BLUE else ("undetermined", "between")
+        # Bright paper all over is bright wherever the page lies; anything else needs to be this page, in place.
+        whole_fails = outcome == "failed" and self.id == "UV-BR-FU"
+        if context.quality.has("unregistered", "uv") and not whole_fails:
+            outcome, reason = "undetermined", "unregistered"
         return self._result(outcome, reason, paper, exposure, region)
 
     def _result(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from dafec.geometry import BoxMm
 from dafec.page import Page
 
 __all__ = ["clip_box", "crop", "decode_srgb", "local_paper", "mrz_region", "photo_region", "text_region"]
+
+_TABLE_SIZE = 4096  # finer than any tone curve needs
 
 
 def clip_box(box: BoxMm, page: Page) -> BoxMm:
@@ -28,11 +32,14 @@ def crop(image: NDArray[np.float32], box: BoxMm, px_per_mm: float) -> NDArray[np
 
 def decode_srgb(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear light of sRGB-encoded values 0..1 (IEC 61966-2-1)."""
-    table_size = 4096
-    x = np.arange(table_size, dtype=np.float64) / (table_size - 1)
-    table = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    index = np.clip(np.rint(encoded * (table_size - 1)), 0, table_size - 1).astype(np.intp)
-    return np.asarray(table[index], dtype=np.float32)
+    scaled = np.clip(encoded, 0.0, 1.0) * np.float32(_TABLE_SIZE - 1) + np.float32(0.5)
+    return np.asarray(np.take(_srgb_table(), scaled.astype(np.uint16)), dtype=np.float32)
+
+
+@cache
+def _srgb_table() -> NDArray[np.float32]:
+    x = np.arange(_TABLE_SIZE, dtype=np.float64) / (_TABLE_SIZE - 1)
+    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def mrz_region(page: Page, margin_mm: float = 2.0) -> BoxMm | None:

@@ -120,6 +120,44 @@ def test_blurred_infrared_is_no_failure():
     assert result.result == "undetermined"
 
 
+def _copy(change):
+    def apply(page):
+        grey = cv2.cvtColor(page.images["visible"], cv2.COLOR_RGB2GRAY)
+        return replace(page, images={**page.images, "ir": change(grey).astype(np.float32)})
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda grey: grey, id="same"),
+        pytest.param(lambda grey: grey * 0.6, id="darkened"),
+        pytest.param(lambda grey: cv2.GaussianBlur(grey * 0.7, (0, 0), 2.0), id="soft"),
+        pytest.param(lambda grey: grey**1.8, id="other-tone"),
+    ],
+)
+def test_a_copy_of_the_visible_image_is_no_infrared(change):
+    result = _run(Look(), _copy(change))
+    assert (result.result, result.message) == ("undetermined", "checks.IR-AB-MR.not_infrared")
+    assert result.llr == 0.0
+
+
+def test_ink_that_fades_all_over_is_not_excused_as_a_copy():
+    assert _run(Look(ink_ir=DYE_IR, other_ink_ir=DYE_IR)).result == "failed"
+
+
+def test_an_infrared_frame_upside_down_accuses_nobody():
+    def turn(page):
+        lost = Registration((0.0, 0.0), 0.0, reliable=False)
+        turned = np.ascontiguousarray(page.images["ir"][::-1, ::-1])
+        return replace(page, images={**page.images, "ir": turned}, registration={"ir": lost})
+
+    # Nothing dark lies where the zone would be, as on a page whose header fades in infrared.
+    result = _run(Look(), turn)
+    assert (result.result, result.message) == ("undetermined", "checks.IR-AB-MR.unregistered")
+
+
 def test_infrared_alone_measures_its_own_strokes():
     result = _run(Look(lights=("ir",)))
     assert result.result == "passed"
@@ -129,7 +167,7 @@ def test_infrared_alone_measures_its_own_strokes():
 def test_every_message_stands_in_both_languages():
     reasons = {
         "name", "passed", "failed", "absent", "altered", "marginal", "blurred", "pale", "exposure", "no_zone",
-        "unregistered",
+        "unregistered", "not_infrared",
     }  # fmt: skip
     for language in ("en", "ar"):
         keys = {key.rsplit(".", 1)[1] for key in catalogue(language) if key.startswith("checks.IR-AB-MR.")}

@@ -15,6 +15,7 @@ from dafec.features.contract import CheckContext, CheckResult
 from dafec.features.mrz_checks import MRZ_CHECKS
 from dafec.messages import catalogue
 from dafec.ocr.types import ALPHABET
+from dafec.quality import IssueKind, Quality, QualityIssue
 
 CHECKS = {check.id: check for check in MRZ_CHECKS}
 
@@ -306,6 +307,35 @@ def test_lights_that_differ_within_the_doubt_are_undetermined() -> None:
     assert run("MRZ-lights", context_of(PASSPORT, infrared=soft)).result == "undetermined"
     doubted = context_of(PASSPORT, {(1, 14): (("6", 0.2),)}, infrared=read_of(other))
     assert run("MRZ-lights", doubted).result == "undetermined"
+
+
+def _flawed(context: CheckContext, kind: IssueKind) -> CheckContext:
+    issue = QualityIssue(kind, "ir", 1.0, 0.96, "correlation", ("MRZ-lights",), f"quality.{kind}.ir")
+    return replace(context, quality=Quality({}, (issue,)))
+
+
+def test_a_picture_compared_with_itself_is_undetermined() -> None:
+    context = _flawed(context_of(PASSPORT, infrared=read_of(PASSPORT)), "repeats_visible")
+    result = run("MRZ-lights", context)
+    assert (result.result, result.message) == ("undetermined", "checks.MRZ-lights.not_infrared")
+
+
+def test_agreement_in_a_frame_out_of_place_is_undetermined() -> None:
+    context = _flawed(context_of(PASSPORT, infrared=read_of(PASSPORT)), "unregistered")
+    result = run("MRZ-lights", context)
+    assert (result.result, result.message) == ("undetermined", "checks.MRZ-lights.unregistered")
+    other = read_of(swap(PASSPORT, 1, 14, "6"))
+    assert run("MRZ-lights", replace(context, reads={**context.reads, "ir": other})).result == "failed"
+
+
+def test_lights_that_differ_almost_everywhere_show_two_documents() -> None:
+    other = tuple("".join("B" if char == "A" else "A" for char in line) for line in PASSPORT)
+    result = run("MRZ-lights", context_of(PASSPORT, infrared=read_of(other)))
+    assert (result.result, result.message) == ("failed", "checks.MRZ-lights.two_documents")
+    assert (result.values["count"], result.values["total"]) == (88, 88)
+    assert 0 < result.llr < run("MRZ-lights", context_of(PASSPORT, infrared=read_of(swap(PASSPORT, 1, 14, "6")))).llr
+    doubted = run("MRZ-lights", context_of(PASSPORT, infrared=read_of(other, status="uncertain")))
+    assert (doubted.result, doubted.llr, doubted.message) == ("undetermined", 0, result.message)
 
 
 def test_lights_need_both_reads() -> None:

@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from dafec.features.uv_br import UV_BRIGHTNESS_CHECKS
 from dafec.messages import catalogue
+from dafec.registration import Registration
 from tests.synthetic_pages import BRIGHT, DULL, Look, context_of, reader_page
 
 CHECKS = {check.id: check for check in UV_BRIGHTNESS_CHECKS}
@@ -107,8 +109,59 @@ def test_a_bright_grey_frame_like_the_visible_one_may_be_room_light():
     assert (result.result, result.message) == ("undetermined", "checks.UV-BR-FU.not_ultraviolet")
 
 
-def test_a_uniformly_saturated_frame_never_passes():
-    assert _run("UV-BR-FU", Look(), _uv(lambda image: image * 0 + 1)).result == "failed"
+@pytest.mark.parametrize("check_id", IDS)
+@pytest.mark.parametrize("level", [1.0, 0.975])
+def test_a_white_frame_is_overexposed_and_accuses_nobody(check_id, level):
+    result = _run(check_id, Look(), _uv(lambda image: image * 0 + level))
+    assert (result.result, result.message) == ("undetermined", f"checks.{check_id}.overexposed")
+    assert result.llr == 0
+
+
+def _spot(radius_px, level):
+    def change(image):
+        spot = np.ascontiguousarray(image * 0)
+        cv2.circle(spot, (400, 250), radius_px, (level,) * 3, -1)
+        return spot
+
+    return _uv(change)
+
+
+@pytest.mark.parametrize("check_id", IDS)
+@pytest.mark.parametrize(("radius_px", "level"), [(30, 1.0), (90, 1.0), (60, 0.12)])
+def test_a_reflection_in_an_unlit_frame_is_no_exposure(check_id, radius_px, level):
+    result = _run(check_id, Look(), _spot(radius_px, level))
+    assert (result.result, result.message) == ("undetermined", f"checks.{check_id}.unlit")
+
+
+@pytest.mark.parametrize(
+    ("spots", "colour"),
+    [
+        pytest.param([(400, 250)], (0.2, 0.4, 0.9), id="one-coloured-spot"),
+        pytest.param([(150, 250), (400, 400), (700, 200), (850, 500)], (1.0, 1.0, 1.0), id="white-spots"),
+        pytest.param([(400, 250), (430, 290), (440, 230)], (0.2, 0.4, 0.9), id="spots-together"),
+    ],
+)
+def test_what_may_be_a_reflection_is_no_motif(spots, colour):
+    def change(image):
+        lit = np.ascontiguousarray(image)
+        for spot in spots:
+            cv2.circle(lit, spot, 12, colour, -1)
+        return lit
+
+    result = _run("UV-BR-FU", Look(motifs=False), _uv(change))
+    assert (result.result, result.message) == ("undetermined", "checks.UV-BR-FU.no_reference")
+
+
+@pytest.mark.parametrize("check_id", IDS)
+def test_a_frame_that_may_show_another_page_never_passes(check_id):
+    def unregister(page):
+        lost = Registration((0.0, 0.0), 0.0, reliable=False)
+        return replace(page, registration={**page.registration, "uv": lost})
+
+    result = _run(check_id, Look(), unregister)
+    assert (result.result, result.message) == ("undetermined", f"checks.{check_id}.unregistered")
+    bright = _run(check_id, Look(glow=BRIGHT), unregister).result
+    assert bright == ("failed" if check_id == "UV-BR-FU" else "undetermined")
 
 
 def test_the_zone_needs_a_zone_and_the_photo_a_known_layout():
@@ -133,7 +186,7 @@ def test_paper_slightly_brighter_than_dull_is_not_called_dull_without_motifs():
 def test_every_message_stands_in_both_languages():
     reasons = {
         "name", "passed", "failed", "patch", "unlit", "not_ultraviolet", "no_reference", "between", "no_page",
-        "no_region",
+        "no_region", "overexposed", "unregistered",
     }  # fmt: skip
     for language in ("en", "ar"):
         for check_id in IDS:
