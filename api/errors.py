@@ -10,6 +10,7 @@ the core are mapped by their class. Nothing here turns a failure into a result: 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,12 +22,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from dafec.capture import LIGHTS
 from dafec.errors import DafecError, Detail, InputError, UsageError
 from dafec.messages import Language, text
 
 __all__ = [
     "ErrorBody",
     "ServiceError",
+    "error_body",
     "error_response",
     "error_responses",
     "http_error",
@@ -35,6 +38,8 @@ __all__ = [
     "status_of",
     "validation_error",
 ]
+
+_PART = re.compile(rf"({'|'.join(LIGHTS)})(?:-[0-9]+)?")
 
 
 class ErrorBody(BaseModel):
@@ -102,13 +107,30 @@ def request_language(request: Request) -> Language:
     return preferred_language(request.headers.get("accept-language", ""))
 
 
+def error_body(error: DafecError, language: Language) -> dict[str, object]:
+    """The body of an error, with lights called in its texts as the page calls them; ``details`` stay as they are.
+
+    An uploaded image has no file name, so that the core calls it by its part: ``visible``, ``ir-2``.
+    """
+    values: dict[str, object] = dict(error.details)
+    part = _PART.fullmatch(str(values.get("file", "")))
+    if part is not None:
+        values["file"] = text(f"api.image_name.{part[1]}", language)
+    light = values.get("light")
+    if light in LIGHTS:
+        values["light"] = text(f"api.light_name.{light}", language)
+    return error.body(language) | {
+        name: text(f"errors.{error.code}.{name}", language, values) for name in ("message", "remedy")
+    }
+
+
 def error_response(error: DafecError, language: Language, headers: Mapping[str, str] | None = None) -> Response:
     """The answer for an error, with its status, its body and its ``Retry-After``."""
     extra = dict(headers or {})
     if isinstance(error, ServiceError) and error.retry_after_s is not None:
         extra["Retry-After"] = str(error.retry_after_s)
     extra |= {"Content-Language": language, "Vary": "Accept-Language"}
-    body = json.dumps(error.body(language), ensure_ascii=False).encode("utf-8", "replace")
+    body = json.dumps(error_body(error, language), ensure_ascii=False).encode("utf-8", "replace")
     return Response(body, status_of(error), extra, media_type="application/json")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import socket
@@ -10,12 +11,15 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
+import h11
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.app import create_app
 from api.core import load_screener
 from api.engine import Screener
+from api.errors import ServiceError, error_body
 from api.settings import Settings
 from dafec.errors import DafecError, InstallationError, UsageError
 from dafec.logging import configure_logging
@@ -75,9 +79,25 @@ class _Server(uvicorn.Server):
             sys.stdout.flush()
 
 
+class _Protocol(H11Protocol):
+    """HTTP whose own refusal (no Host header, a broken request line) has the one error body too."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP request. ``msg`` may quote it, and is not repeated."""
+        error = ServiceError("http.refused", status=400, http_status=400)
+        body = json.dumps(error_body(error, "en")).encode()
+        length = (b"content-length", str(len(body)).encode())
+        headers = [(b"content-type", b"application/json"), length, (b"connection", b"close")]
+        answer = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=_Protocol,
         log_config=None,
         access_log=False,  # the outer wall logs requests, without addresses of screenings
         server_header=False,

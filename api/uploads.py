@@ -1,6 +1,7 @@
 """Uploads: a multipart body taken apart while it streams in, within limits.
 
-The parts are named by light, and ``capture`` may hold the text of a capture.toml; the bytes stay in memory (a screening needs them there, and they are personal data that
+The parts are named by light, and ``capture`` may hold the text of a capture.toml; the bytes stay in memory (a
+screening needs them there, and they are personal data that
 should not lie about in temporary files). Every limit holds while the body streams: what is too large is refused before
 it is here. The file name of a part serves as a label in messages and for nothing else.
 """

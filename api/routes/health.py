@@ -36,6 +36,7 @@ class Ready(BaseModel):
     queue: bool = Field(description="A screening would be taken now.")
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", responses=error_responses(), summary="Whether the process answers")
 async def get_health() -> Alive:
     """Says that the process answers, and nothing about what it can do."""

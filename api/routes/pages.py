@@ -10,7 +10,7 @@ import jinja2
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
-from api.errors import ServiceError, preferred_language, status_of
+from api.errors import ServiceError, error_body, preferred_language, status_of
 from api.state import CaseworkOf, ServiceState, StateOf
 from api.viewer.presenter import LEVEL_PLACES, DeskView, present
 from dafec.errors import DafecError
@@ -24,7 +24,15 @@ _COOKIE = "dafec_language"
 _A_YEAR_S = 365 * 24 * 3600
 
 #: Texts the page's scripts show; they are handed over in the page, in its language.
-_SCRIPT_TEXTS = ("unclear_light", "too_many_files", "repeated_light", "offline", "too_large")
+_SCRIPT_TEXTS = (
+    "unclear_light",
+    "too_many_files",
+    "repeated_light",
+    "no_files",
+    "offline",
+    "strange_answer",
+    "too_large",
+)
 
 
 @cache
@@ -68,7 +76,7 @@ def _render(
             static=state.static.url,
             places=LEVEL_PLACES,
             view=view,
-            error=error.body(language) if error is not None else None,
+            error=error_body(error, language) if error is not None else None,
             script_texts={name: text(f"api.page.{name}", language) for name in _SCRIPT_TEXTS},
             limits={"image": state.settings.max_image_bytes, "request": state.settings.max_request_bytes},
         )
@@ -88,6 +96,7 @@ def _page_text(language: Language, key: str, **values: object) -> str:
     return text(f"api.{key}", language, values)
 
 
+@router.head("/")
 @router.get("/")
 async def get_desk(request: Request) -> Response:
     """The desk, waiting for a document."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -15,8 +16,9 @@ from api.casework import Picture
 from api.errors import ServiceError, error_responses
 from api.state import CaseworkOf, ServiceState, StateOf
 from api.store import ScreeningRecord
-from api.uploads import Hold, Upload, UploadLimits, read_upload
+from api.uploads import STATEMENT_PART, Hold, Upload, UploadLimits, read_upload
 from dafec.capture import LIGHTS, Light
+from dafec.errors import DafecError
 from dafec.report import Report, report_schema
 from dafec.verdict import Level
 
@@ -31,16 +33,33 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         pattern=r"^[0-9A-Za-z_.:-]{1,128}$",
-        description="Any text of the caller, new for every document. Repeated with the same images it gives the same "
-        "screening instead of a second one.",
+        description="1 to 128 letters, digits or ``_ . : -``, new for every document. Repeated with the same images it "
+        "gives the same screening instead of a second one.",
     ),
 ]
-#: More of a refused body is not read before the answer is given; an ordinary client has sent it by then.
+#: More of a refused body is not read before the answer is given, and not for longer; an ordinary client has sent it by
+#: then.
 _DRAIN_BYTES = 64 * 1024 * 1024
+_DRAIN_S = 3.0
 
-_PNG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+_SUFFIXES = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/tiff": ".tif",
+    "image/bmp": ".bmp",
+    "image/jp2": ".jp2",
+    "image/webp": ".webp",
+    "application/pdf": ".pdf",
 }
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+def _bytes_of(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's ``responses`` for bytes of these kinds."""
+    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}}}
+
+
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Address of the screening."}}
 _UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -48,7 +67,6 @@ _UPLOAD_BODY: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "minProperties": 1,
                     "additionalProperties": False,
                     "properties": {
                         light: {
@@ -60,7 +78,17 @@ _UPLOAD_BODY: dict[str, Any] = {
                         for light, description in zip(
                             LIGHTS, ("visible light", "infrared (B900)", "ultraviolet (365 nm)"), strict=True
                         )
+                    }
+                    | {
+                        STATEMENT_PART: {
+                            "type": "string",
+                            "maxLength": 65536,
+                            "description": "Text of a capture.toml: `dpi = 400` or "
+                            '`dpi = { visible = 600, ir = 300 }`, `reader = "Maker Model"`. Goes before the '
+                            "resolution the images state.",
+                        }
                     },
+                    "anyOf": [{"required": [light]} for light in LIGHTS],
                 }
             }
         },
@@ -96,18 +124,25 @@ class ScreeningList(BaseModel):
     openapi_extra=_UPLOAD_BODY,
     responses={
         **error_responses(408, 409, 413, 415, 422, 507),
-        200: {"model": Report, "description": "The same key and the same images were screened before."},
+        200: {
+            "model": Report,
+            "description": "The same key and the same images were screened before.",
+            "headers": _LOCATION,
+        },
         201: {
             "model": Report,
             "description": "Screened and kept.",
-            "headers": {"Location": {"schema": {"type": "string"}, "description": "Address of the screening."}},
+            "headers": _LOCATION,
         },
     },
 )
 async def post_screening(
     request: Request, state: StateOf, casework: CaseworkOf, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Takes the images of one document, one part per light, and answers with the report once it is on the disk."""
+    """Takes the images of one document, one part per light, and answers with the report once it is on the disk.
+
+    A part `capture` may hold the text of the document's capture.toml.
+    """
     if casework.pool.full:
         raise ServiceError("service.overloaded", status=503, retry_after_s=2)
     upload, hold = await _receive(request, state)
@@ -126,7 +161,7 @@ async def _receive(request: Request, state: ServiceState) -> tuple[Upload, Hold]
     stream = request.stream()
     try:
         return await read_upload(stream, request.headers, limits, state.budget)
-    except ServiceError:
+    except DafecError:
         await _drain(stream)
         raise
 
@@ -135,11 +170,12 @@ async def _drain(stream: AsyncIterator[bytes]) -> None:
     """Reads on for a while: a client that is still sending would see a broken connection instead of the answer."""
     rest = 0
     try:
-        async for chunk in stream:
-            rest += len(chunk)
-            if rest > _DRAIN_BYTES:
-                return
-    except (ClientDisconnect, RuntimeError):  # gone, or the stream was used up
+        async with asyncio.timeout(_DRAIN_S):  # a client that stalls gets its answer too
+            async for chunk in stream:
+                rest += len(chunk)
+                if rest > _DRAIN_BYTES:
+                    return
+    except (ClientDisconnect, RuntimeError, TimeoutError):  # gone, or the stream was used up
         return
 
 
@@ -170,7 +206,7 @@ async def get_screening(screening_id: ScreeningId, casework: CaseworkOf) -> Resp
 @router.get(
     "/screenings/{screening_id}/images/{page}/{light}",
     response_class=Response,
-    responses={**error_responses(404, 422), **_PNG},
+    responses={**error_responses(404, 422), **_bytes_of(*_SUFFIXES, _UNKNOWN_TYPE)},
     summary="An image of a screening",
 )
 async def get_image(
@@ -193,7 +229,7 @@ async def get_image(
 @router.get(
     "/screenings/{screening_id}/checks/{check_id}/image",
     response_class=Response,
-    responses={**error_responses(404, 422), **_PNG},
+    responses={**error_responses(404, 422), **_bytes_of("image/png")},
     summary="The region a check is about",
 )
 async def get_crop(screening_id: ScreeningId, check_id: CheckId, casework: CaseworkOf) -> Response:
@@ -207,22 +243,11 @@ async def get_report_schema() -> dict[str, Any]:
     return report_schema()
 
 
-_SUFFIXES = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/tiff": ".tif",
-    "image/bmp": ".bmp",
-    "image/jp2": ".jp2",
-    "image/webp": ".webp",
-    "application/pdf": ".pdf",
-}
-
-
 def _image(picture: Picture, name: str, *, download: bool = False) -> Response:
     known = picture.media_type in _SUFFIXES
     return Response(
         picture.data,
-        media_type=picture.media_type if known else "application/octet-stream",
+        media_type=picture.media_type if known else _UNKNOWN_TYPE,
         headers={
             "Content-Disposition": f'{"attachment" if download else "inline"}; filename="{name}"',
             # Untrusted bytes: nothing in them may run, wherever they are opened.
@@ -239,5 +264,5 @@ def _summary(record: ScreeningRecord) -> ScreeningSummary:
         level=record.level,  # type: ignore[arg-type]
         made=record.made,
         not_possible=record.not_possible,
-        lights=[image.light for image in record.images],
+        lights=list(dict.fromkeys(image.light for image in record.images)),
     )

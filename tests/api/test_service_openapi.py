@@ -54,4 +54,16 @@ def test_every_operation_describes_its_errors_with_the_one_body() -> None:
 
 def test_upload_is_described_light_by_light() -> None:
     body = _described().openapi()["paths"]["/api/v1/screenings"]["post"]["requestBody"]
-    assert set(body["content"]["multipart/form-data"]["schema"]["properties"]) == {"visible", "ir", "uv"}
+    assert set(body["content"]["multipart/form-data"]["schema"]["properties"]) == {"visible", "ir", "uv", "capture"}
+
+
+def test_description_tells_what_is_answered() -> None:
+    paths = _described().openapi()["paths"]
+    post = paths["/api/v1/screenings"]["post"]
+    assert "Location" in post["responses"]["200"]["headers"]
+    assert "Location" in post["responses"]["201"]["headers"]
+    (key,) = (p for p in post["parameters"] if p["name"].lower() == "idempotency-key")
+    assert "^[0-9A-Za-z_.:-]{1,128}$" in str(key["schema"])
+    assert "any text" not in key["description"].lower()
+    images = paths["/api/v1/screenings/{screening_id}/images/{page}/{light}"]["get"]["responses"]["200"]["content"]
+    assert {"image/png", "image/jpeg", "image/tiff", "application/pdf", "application/octet-stream"} <= set(images)

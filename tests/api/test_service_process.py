@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import socket
 import subprocess
@@ -109,3 +111,34 @@ def test_caller_that_goes_away_while_sending_does_no_harm(tmp_path: Path) -> Non
         assert httpx2.get(service.url + "/readyz").status_code == 200
         _, errors = service.end(signal.SIGTERM)
     assert "Traceback" not in errors
+
+
+def answer_of(service_url: str, request: bytes) -> tuple[bytes, dict[str, object]]:
+    """Head and body of the answer to bytes after which nothing more is sent."""
+    host, port = service_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as caller:
+        caller.sendall(request)
+        said = b""
+        while chunk := caller.recv(65536):
+            said += chunk
+            head, _, body = said.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            if length and len(body) >= int(length[1]):
+                break
+    return head, json.loads(body)
+
+
+def test_refused_upload_whose_client_stalls_is_answered(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as service:
+        begun = f"POST {POST} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 900\r\n\r\nx"
+        head, body = answer_of(service.url, begun.encode())
+    assert head.startswith(b"HTTP/1.1 415")
+    assert body["code"] == "upload.wrong_media_type"
+
+
+def test_request_without_host_gets_the_one_error_body(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as service:
+        head, body = answer_of(service.url, b"GET /healthz HTTP/1.1\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"application/json" in head
+    assert set(body) == {"code", "message", "remedy", "details"}

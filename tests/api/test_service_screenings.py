@@ -188,3 +188,4 @@ def test_every_page_of_a_file_with_several_pages_is_kept(client: TestClient) -> 
     assert len(answer.json()["capture"]["pages"]) == 2
     shown = client.get(f"{answer.headers['location']}/images/1/visible").content
     assert np.asarray(Image.open(io.BytesIO(shown))).mean() == pytest.approx(90, abs=1)
+    assert client.get(URL).json()["items"][0]["lights"] == ["visible"]  # once, though both pages have it

@@ -161,3 +161,21 @@ def test_language_of_the_page_is_asked_for_then_remembered(client: TestClient) -
     assert "samesite=strict" in client.get("/?lang=ar").headers["set-cookie"].lower()
     assert 'lang="en" dir="ltr"' in client.get("/?lang=en").text
     assert 'lang="en" dir="ltr"' in client.get("/?lang=<script>").text
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz"])
+def test_head_is_answered_where_get_is(client: TestClient, path: str) -> None:
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "The infrared image "), ("ar", "صورة الأشعة تحت الحمراء ")])
+def test_error_about_an_image_names_its_light_in_the_callers_language(
+    client: TestClient, language: str, name: str
+) -> None:
+    answer = client.post(URL, files={"ir": ("x", b"no picture")}, headers={"Accept-Language": language})
+    assert answer.json()["code"] == "capture.unknown_format"
+    assert answer.json()["message"].startswith(name)
+    assert answer.json()["details"]["file"] == "ir"
+    empty = client.post(URL, files={"ir": ("x", b"")}, headers={"Accept-Language": language})
+    assert " ir" not in empty.json()["message"]
