@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import secrets
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path

@@ -7,14 +7,16 @@ No likelihood ratio, no score and no model name reaches the first screen; the de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote
 
-from api.viewer.words import age, plural_text, remaining_validity, state_in_words
+from api.pictures import light_of_check
+from api.viewer.marks import Mark, place_marks
+from api.viewer.words import age, plural_form, plural_text, remaining_validity, state_in_words
 from dafec.capture import LIGHTS, Light
-from dafec.messages import Language, text
+from dafec.messages import Language, catalogue, text
 from dafec.report import CheckInfo, MrzInfo, Report, TextInfo
 from dafec.verdict import Level
 
@@ -24,7 +26,6 @@ __all__ = [
     "DeskView",
     "DigitFault",
     "Fact",
-    "Mark",
     "MrzPiece",
     "PictureView",
     "Reason",
@@ -35,15 +36,11 @@ __all__ = [
 LEVEL_PLACES: tuple[Level, ...] = ("no_anomaly", "look", "refer", "not_checked")
 _MOST_REASONS = 3
 _FIRST_SENTENCE = re.compile(r"(.+?[.!?\u061f])(?:\s|$)", re.DOTALL)
+_WHOLE_PAGE = 0.6  # share of the page from which on a region says "the page" and not "this place"
+#: Notes that say why too little could be checked, the most telling first.
+_CAUSES = ("readings_differ", "no_page", "no_mrz", "mrz_uncertain", "no_ir", "no_uv", "unknown_series")
+_SHARES = ("probability", "PCS", "of full scale")  # units of values that lie between 0 and 1
 _FIGURES = re.compile(r"\s*\([^()]*\d[^()]*\)")
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A frame round a region and a disc with its number, in millimetres on the document."""
-
-    box: tuple[float, float, float, float]  # x, y, width, height
-    disc: tuple[float, float, float]  # x, y of the centre, radius
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,9 @@ class Reason:
 
     number: int  # 1-based; stands beside the text and in the picture
     text: str
+    light: Light  # in which it is to be seen
     crop_url: str | None  # picture of the place, where there is one
-    mark: Mark | None  # its place in the picture of the document
+    marks: tuple[Mark, ...]  # its places in the picture of the document
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,7 @@ class PictureView:
     light: Light
     label: str
     url: str | None
+    first: bool  # shown at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,8 @@ class CheckRow:
     result: str  # the outcome's code, for its symbol
     result_word: str
     text: str
-    measured: str  # value and unit; empty where nothing was measured
+    measured: str  # value; empty where nothing was measured
+    unit: str  # in words of the page's language; may be empty
     expected: str
 
 
@@ -109,8 +109,8 @@ class DeskView:
 
     id: str
     level: Level
-    sentence: str
-    advice: str
+    cause: str  # why there is no better verdict, where no reason says it; else empty
+    advice: str  # what to do now
     coverage: str
     notes: tuple[str, ...]
     reasons: tuple[Reason, ...]
@@ -121,6 +121,7 @@ class DeskView:
     pictures: tuple[PictureView, ...]
     quality: tuple[str, ...]
     checks: tuple[CheckRow, ...]
+    picture_height_mm: float  # of the picture with the discs that stand below the document
     size_mm: tuple[float, float] | None  # of the picture where it shows the document cut out, for the marks on it
 
 
@@ -135,30 +136,30 @@ def present(report: Report, language: Language) -> DeskView:
         Texts in that language; addresses of pictures on this service.
     """
     base = f"/api/v1/screenings/{quote(report.id)}"
-    document, verdict = report.document, report.verdict
-    has_place = bool(document.outline_px and document.width_mm and document.height_mm)
+    reasons = tuple(_reasons(report, base, language))
+    causes = _causes(report)
+    verdict = report.verdict
     return DeskView(
         id=report.id,
         level=verdict.level,
-        sentence=_in(verdict.text, language),
-        advice=text(f"verdict.advice.{verdict.level}", language),
+        cause=_cause(causes, language) if causes is not None else "",
+        advice=text(f"verdict.advice.{_advice(verdict.level, reasons)}", language),
         coverage=_coverage(verdict.made, verdict.not_possible, language),
-        notes=tuple(text(f"verdict.notes.{note}", language) for note in verdict.notes),
-        reasons=tuple(_reasons(report, base, language, has_place=has_place)),
+        notes=tuple(text(f"verdict.notes.{note}", language) for note in verdict.notes if note not in (causes or ())),
+        reasons=reasons,
         mrz_unsure=bool(report.mrz.alternatives),
         mrz_lines=tuple(tuple(_pieces(report.mrz, number)) for number in range(len(report.mrz.lines))),
         digit_faults=tuple(_digit_faults(report.mrz, language)),
         facts=tuple(_facts(report, language)),
-        pictures=tuple(_pictures(report, base, language)),
+        pictures=tuple(_pictures(report, base, language, reasons[0].light if reasons else None)),
         quality=tuple(
             _in(issue.text, language)
             for issue in report.capture.quality
-            if issue.kind != "missing_band" or f"no_{issue.light}" not in verdict.notes  # said there already
+            if issue.kind != "missing_band" or f"no_{issue.light}" not in verdict.notes  # said there or above already
         ),
         checks=tuple(_check_row(check, language) for check in report.checks),
-        size_mm=(document.width_mm, document.height_mm)
-        if has_place and document.width_mm and document.height_mm
-        else None,
+        picture_height_mm=_picture_height(_size(report), reasons),
+        size_mm=_size(report),
     )
 
 
@@ -170,27 +171,99 @@ def _coverage(made: int, not_possible: int, language: Language) -> str:
     return plural_text("api.page.coverage", made, language, made=made, not_possible=not_possible)
 
 
-def _reasons(report: Report, base: str, language: Language, *, has_place: bool) -> Iterator[Reason]:
+def _size(report: Report) -> tuple[float, float] | None:
+    """Width and height of the document in millimetres, where its place in the frames is known too."""
+    document = report.document
+    if not (document.outline_px and document.width_mm and document.height_mm):
+        return None
+    return document.width_mm, document.height_mm
+
+
+def _picture_height(size: tuple[float, float] | None, reasons: Sequence[Reason]) -> float:
+    discs = (mark.disc for reason in reasons for mark in reason.marks)
+    return max([size[1] if size else 0.0, *(y + 1.1 * radius for _, y, radius in discs)])
+
+
+def _causes(report: Report) -> tuple[str, ...] | None:
+    """The notes that say why too little could be checked; None where the verdict has reasons or needs none."""
+    verdict = report.verdict
+    if verdict.level != "look" or verdict.reasons:
+        return None
+    return (*(note for note in _CAUSES if note in verdict.notes), "low_coverage")
+
+
+def _cause(causes: tuple[str, ...], language: Language) -> str:
+    named = [text(f"api.cause.{cause}", language) for cause in causes if cause != "low_coverage"]
+    if not named:
+        return text("verdict.notes.low_coverage", language)
+    listed = f"{text('api.page.comma', language)} ".join(named[:_MOST_REASONS])
+    return text("api.page.too_little", language, {"causes": listed})
+
+
+def _advice(level: Level, reasons: Sequence[Reason]) -> str:
+    """Which advice goes with the verdict: nobody is told to compare marked places where none is marked."""
+    if level != "look" or any(reason.marks for reason in reasons):
+        return level
+    return "look_unmarked" if reasons else "look_unchecked"
+
+
+def _reasons(report: Report, base: str, language: Language) -> Iterator[Reason]:
     by_id = {check.id: check for check in report.checks}
     named = [by_id[check_id] for check_id in report.verdict.reasons if check_id in by_id]
-    for number, check in enumerate(named[:_MOST_REASONS], start=1):
-        width_mm = report.document.width_mm
-        mark = _mark(check.region_mm, width_mm) if has_place and check.region_mm and width_mm else None
+    findings = _findings(named)[:_MOST_REASONS]
+    available = tuple(frame.light for frame in report.capture.pages[report.document.page].frames)
+    size = _size(report)
+    placed = [_placed(finding, size) for finding in findings]
+    boxes = [[check.region_mm for check in checks if check.region_mm] for checks in placed]
+    zone = [check.region_mm for check in report.checks if check.region_mm and check.id.endswith("-MR")]
+    marks = place_marks(boxes, size, zone) if size else [()] * len(boxes)
+    for number, (checks, shown, mark) in enumerate(zip(findings, placed, marks, strict=True), start=1):
         yield Reason(
             number=number,
-            text=_plain(_in(check.text, language)),
-            crop_url=f"{base}/checks/{quote(check.id)}/image" if mark else None,
-            mark=mark,
+            text=_said(checks, language),
+            light=light_of_check(checks[0].id, available),
+            crop_url=f"{base}/checks/{quote(min(shown, key=_area).id)}/image" if mark else None,
+            marks=mark,
         )
 
 
-def _mark(region_mm: tuple[float, float, float, float], width_mm: float) -> Mark:
-    """Sized for the document's width, so that a card's marks look as large on the screen as a passport's."""
-    x, y, width, height = region_mm
-    unit = width_mm / 125.0
-    radius = 3.4 * unit
-    box = (x - unit, y - unit, width + 2 * unit, height + 2 * unit)
-    return Mark(box, (max(box[0], radius + unit), max(box[1], radius + unit), radius))
+def _family(check: CheckInfo) -> str:
+    """Name of what a check found, equal for checks that find one thing at several places; empty where there is none."""
+    name = f"{check.id.rpartition('-')[0]}-{check.message.rpartition('.')[2]}"
+    return name if f"api.finding.{name}" in catalogue("en") else ""
+
+
+def _findings(checks: Iterable[CheckInfo]) -> list[list[CheckInfo]]:
+    """Checks by finding, in the order of the heaviest of each: one sheet of bright paper is one reason, not three."""
+    findings: list[list[CheckInfo]] = []
+    for check in checks:
+        family = _family(check)
+        same = next((known for known in findings if family and _family(known[0]) == family), None)
+        if same is None:
+            findings.append([check])
+        else:
+            same.append(check)
+    return findings
+
+
+def _said(checks: Sequence[CheckInfo], language: Language) -> str:
+    if len(checks) == 1:
+        return _plain(_in(checks[0].text, language))
+    places = [text(f"api.place.{check.id.rpartition('-')[2]}", language) for check in checks]
+    listed = f"{text('api.page.comma', language)} ".join(places)
+    return text(f"api.finding.{_family(checks[0])}", language, {"places": listed})
+
+
+def _area(check: CheckInfo) -> float:
+    return check.region_mm[2] * check.region_mm[3] if check.region_mm else 0.0
+
+
+def _placed(checks: Sequence[CheckInfo], size: tuple[float, float] | None) -> list[CheckInfo]:
+    """The checks whose places are marked: not the whole page where the finding has a place within it as well."""
+    if size is None:
+        return []
+    placed = [check for check in checks if check.region_mm]
+    return [check for check in placed if _area(check) < _WHOLE_PAGE * size[0] * size[1]] or placed
 
 
 def _plain(said: str) -> str:
@@ -250,27 +323,41 @@ def _facts(report: Report, language: Language) -> Iterator[Fact]:
     )
 
 
-def _pictures(report: Report, base: str, language: Language) -> Iterator[PictureView]:
+def _pictures(report: Report, base: str, language: Language, wanted: Light | None) -> Iterator[PictureView]:
     page = report.document.page
-    captured = {frame.light for frame in report.capture.pages[page].frames}
+    captured = [frame.light for frame in report.capture.pages[page].frames]
+    first = wanted or next(light for light in LIGHTS if light in captured)
     for light in LIGHTS:
         url = f"{base}/images/{page}/{light}" if light in captured else None
-        yield PictureView(light, text(f"api.light.{light}", language), url)
+        yield PictureView(light, text(f"api.light.{light}", language), url, first=light == first)
 
 
 def _check_row(check: CheckInfo, language: Language) -> CheckRow:
-    unit = f" {check.unit}" if check.unit else ""
-    measured = f"{check.value:g}{unit}" if check.value is not None else ""
-    expected = ""
-    if check.expected is not None:
-        low, high = check.expected
-        parts = [f"\u2265 {low:g}" if low is not None else "", f"\u2264 {high:g}" if high is not None else ""]
-        expected = "  ".join(part for part in parts if part)
     return CheckRow(
         id=check.id,
         result=check.result,
         result_word=text(f"api.result.{check.result}", language),
         text=_in(check.text, language),
-        measured=measured,
-        expected=expected,
+        measured=f"{check.value:g}" if check.value is not None else "",
+        unit=_unit(check.unit, check.value, language) if check.value is not None else "",
+        expected=_range(*check.expected, check.unit) if check.expected is not None else "",
     )
+
+
+def _unit(unit: str | None, value: float, language: Language) -> str:
+    """A unit in words, in the form that goes with the value; as it stands where the catalogue has none for it."""
+    key = f"api.unit_name.{(unit or '').replace(' ', '_')}"
+    counted = f"{key}.{plural_form(abs(round(value)), language)}"
+    return next((text(name, language) for name in (key, counted) if name in catalogue(language)), unit or "")
+
+
+def _range(low: float | None, high: float | None, unit: str | None) -> str:
+    """A range as it is read: one number where both ends meet, and no end that every value of the unit keeps."""
+    if unit in _SHARES and high == 1.0:
+        high = None
+        low = low or None
+    if low is not None and low == high:
+        return f"{low:g}"
+    lower = f"\u2265 {low:g}" if low is not None and not (low == 0 and high is not None) else ""
+    upper = f"\u2264 {high:g}" if high is not None else ""
+    return f"{lower}  {upper}".strip()

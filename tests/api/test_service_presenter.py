@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from service_fakes import draw_page, make_report
 
+import dafec
 from api.viewer.presenter import present
 from api.viewer.words import age, plural_form, remaining_validity, state_in_words
 from dafec.capture import capture_from_parts
-from dafec.messages import Language
+from dafec.messages import LANGUAGES, Language, catalogue
 from dafec.report import Report
 
 TODAY = date(2026, 11, 23)
@@ -100,7 +103,7 @@ def test_reasons_are_at_most_three_in_the_order_of_the_verdict() -> None:
 @pytest.mark.parametrize("level", ["no_anomaly", "look", "refer", "not_checked"])
 def test_no_score_and_no_forbidden_word_on_the_first_screen(level: str, language: Language) -> None:
     view = present(report(level), language)
-    said = " ".join([view.sentence, view.advice, view.coverage, *view.notes, *(r.text for r in view.reasons)]).lower()
+    said = " ".join([view.cause, view.advice, view.coverage, *view.notes, *(r.text for r in view.reasons)]).lower()
     for forbidden in ("genuine", "authentic", "llr", "probability", "أصلي", "حقيقي"):
         assert forbidden not in said
 
@@ -156,13 +159,90 @@ def test_first_screen_says_what_was_found_without_figures() -> None:
     assert "0.88" in present(changed, "en").checks[0].text
 
 
-def test_mark_of_a_region_at_the_edge_stays_in_the_picture() -> None:
+def test_look_without_a_reason_says_why_and_sends_nobody_to_marks() -> None:
+    source = report("look").model_dump(by_alias=True)
+    source["verdict"] |= {"reasons": [], "notes": ["no_ir", "unknown_series", "low_coverage", "specimen"]}
+    view = present(Report.model_validate(source), "en")
+    assert view.cause == (
+        "Too little could be checked: no infrared image, no reference for this document in the library."
+    )
+    assert "marked" not in view.advice
+    assert view.notes == ("This is a specimen, not a document of a person.",)
+    source["verdict"]["notes"] = ["low_coverage"]
+    assert present(Report.model_validate(source), "en").cause.startswith("Too little could be checked")
+
+
+def test_reason_without_a_place_sends_nobody_to_marks() -> None:
+    source = report("look").model_dump(by_alias=True)
+    assert "marked" in present(Report.model_validate(source), "en").advice
+    source["verdict"]["reasons"] = ["UV-BR-FU"]
+    view = present(Report.model_validate(source), "en")
+    assert (view.cause, view.reasons[0].marks) == ("", ())
+    assert "marked" not in view.advice
+
+
+def bright_paper(*places: str) -> Report:
+    """A report that refers for bright paper at several places and one wrong digit."""
     source = report().model_dump(by_alias=True)
-    source["checks"][0]["region_mm"] = (0.0, 0.0, 125.0, 88.0)
-    mark = present(Report.model_validate(source), "en").reasons[0].mark
-    assert mark is not None
-    x, y, radius = mark.disc
-    assert min(x, y) >= radius
+    regions = {"FU": (0, 0, 125, 88), "MR": (5, 65, 115, 18), "PH": (6, 15, 32, 40), "VZ": (45, 15, 70, 40)}
+    paper = next(check for check in source["checks"] if check["id"] == "UV-BR-FU")
+    source["checks"] = [check for check in source["checks"] if check is not paper]
+    for place in places:
+        name = f"UV-BR-{place}"
+        source["checks"].append(
+            {**paper, "id": name, "message": f"checks.{name}.failed", "region_mm": regions[place], "result": "failed"}
+        )
+    source["verdict"]["reasons"] = [f"UV-BR-{place}" for place in places] + ["MRZ-CD-BIRTH"]
+    return Report.model_validate(source)
+
+
+def test_one_sheet_of_bright_paper_is_one_reason() -> None:
+    view = present(bright_paper("FU", "MR", "PH"), "en")
+    assert [reason.text for reason in view.reasons] == [
+        "The paper shines blue-white under ultraviolet light like office paper (page, machine-readable zone, photo).",
+        "Second line of the code does not add up: date of birth.",
+    ]
+    assert len(view.reasons[0].marks) == 2  # not round the whole page where there are places within it
+    assert view.reasons[0].crop_url is not None
+    assert "UV-BR-PH" in view.reasons[0].crop_url
+
+
+def test_single_bright_place_keeps_its_own_words() -> None:
+    assert present(bright_paper("PH"), "en").reasons[0].text == "The paper shines under ultraviolet light."
+
+
+def test_picture_of_the_first_reasons_light_comes_first() -> None:
+    assert [p.light for p in present(bright_paper("PH"), "en").pictures if p.first] == ["uv"]
+    assert present(bright_paper("PH"), "en").reasons[0].light == "uv"
+    assert [p.light for p in present(report(), "en").pictures if p.first] == ["visible"]
+    assert [p.light for p in present(report("no_anomaly"), "en").pictures if p.first] == ["visible"]
+
+
+def test_details_say_units_in_the_language_and_no_empty_range() -> None:
+    source = report().model_dump(by_alias=True)
+    source["checks"][0] |= {"value": 0.0, "unit": "characters", "expected": (0.0, 0.0)}
+    source["checks"][1]["expected"] = (0.6, 1.0)
+    source["checks"][2] |= {"value": 0.1, "unit": "of full scale", "expected": (0.0, 0.2)}
+    english, arabic = (present(Report.model_validate(source), language).checks for language in ("en", "ar"))
+    assert [(row.measured, row.unit, row.expected) for row in english] == [
+        ("0", "characters", "0"),
+        ("0.42", "print contrast", "\u2265 0.6"),
+        ("0.1", "of full scale", "\u2264 0.2"),
+    ]
+    assert [row.unit for row in arabic] == ["حرف", "تباين الطباعة", "من أقصى المدى"]
+
+
+def test_every_unit_of_a_check_has_words() -> None:
+    named = set()
+    for path in (Path(dafec.__file__).parent / "features").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "unit":
+                named |= {c.value for c in ast.walk(node.value) if isinstance(c, ast.Constant) and c.value}
+    assert len(named) >= 5
+    for language in LANGUAGES:
+        known = {key.removeprefix("api.unit_name.").split(".")[0] for key in catalogue(language) if "unit_name" in key}
+        lacking = {unit for unit in named if unit.replace(" ", "_") not in known}
+        assert lacking == set()
 
 
 def test_missing_light_is_said_once() -> None:

@@ -28,6 +28,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP desk.test 127.0.0.1",  # a name that is no secure context, as a desk sees the service
 ]
 
 pytestmark = [
@@ -161,6 +162,11 @@ def test_dropped_images_lead_to_a_verdict(
 def test_the_whole_decision_is_on_one_small_screen(service: Service, open_page: Callable[..., Page]) -> None:
     page = open_page(service.url)
     screen(page)
+    advice, reason = page.locator(".advice").bounding_box(), page.locator(".reason").first.bounding_box()
+    assert advice is not None
+    assert reason is not None
+    assert advice["y"] + advice["height"] <= reason["y"]
+    assert advice["y"] + advice["height"] <= 300
     for place in (".place[data-active]", "#coverage", ".reason >> nth=1", ".advice", ".lines", ".facts", ".picture"):
         box = page.locator(place).bounding_box()
         assert box is not None
@@ -217,6 +223,10 @@ def test_keyboard_alone_is_enough(service: Service, open_page: Callable[..., Pag
     page.keyboard.press("Escape")
     expect(page.locator("#help-dialog")).to_be_hidden()
     expect(page.locator("#details")).not_to_have_attribute("open", "")
+    page.keyboard.press("Shift+?")
+    expect(page.locator("#help-dialog")).to_be_visible()
+    page.keyboard.press("Shift+?")  # the key that opens it closes it
+    expect(page.locator("#help-dialog")).to_be_hidden()
     before = page.url
     page.keyboard.press("l")
     expect(page.locator("html")).to_have_attribute("lang", "ar")
@@ -280,8 +290,16 @@ def test_error_shows_code_message_and_remedy_and_no_verdict(
     expect(page.locator("#coverage")).to_be_hidden()
     widths = page.locator(".place").evaluate_all("all => all.map((p) => getComputedStyle(p).borderTopWidth)")
     assert len(set(widths)) == 1
+    expect(page.locator(".advice")).to_be_hidden()
+    expect(page.locator("[data-active], [aria-current]")).to_have_count(0)
+    assert WORDS["refer"][language == "ar"] not in page.title()
+    assert page.url.rstrip("/") == service.url
     shot(page, f"error-{language}")
     assert_accessible(page)
+    page.keyboard.press("l")
+    expect(page.locator("html")).to_have_attribute("lang", "ar" if language == "en" else "en")
+    ready(page)
+    expect(page.locator("[data-active]")).to_have_count(0)  # the old verdict does not come back in another language
 
 
 def test_two_unclear_files_are_refused_before_anything_is_sent(
@@ -306,8 +324,16 @@ def test_old_verdict_is_gone_while_the_next_document_is_checked(tmp_path: Path, 
         colours = page.locator(".place").evaluate_all("all => all.map((p) => getComputedStyle(p).color)")
         assert len(set(colours)) == 1
         shot(page, "progress")
-        first = page.url
-        page.wait_for_url(lambda url: "/screenings/" in url and url != first)
+        assert "Refer" not in page.title()
+        expect(page.locator("[aria-current]")).to_have_count(0)
+        assert page.url.rstrip("/") == slow.url
+        page.wait_for_url("**/screenings/*")
+        ready(page)
+        drop(page, visible=draw_page(130))
+        expect(page.locator("#progress")).to_be_visible()
+        page.reload()
+        ready(page)
+        expect(page.locator("[data-active]")).to_have_count(0)
 
 
 def test_unfinished_after_ten_seconds_says_so(tmp_path: Path, open_page: Callable[..., Page]) -> None:
@@ -334,3 +360,71 @@ def test_narrow_window_needs_no_sideways_scrolling(service: Service, open_page: 
     screen(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     shot(page, "narrow")
+
+
+def test_screening_works_where_the_browser_sees_no_secure_context(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    with running(tmp_path / "data", DAFEC_SERVICE_ALLOWED_HOSTS='["desk.test"]') as own:
+        page = open_page(own.url.replace("127.0.0.1", "desk.test"))
+        assert page.evaluate("isSecureContext") is False
+        screen(page)
+        expect(page.locator(".place[data-active]")).to_have_count(1)
+
+
+def test_answer_that_is_not_dafecs_is_not_called_no_answer(service: Service, open_page: Callable[..., Page]) -> None:
+    page = open_page(service.url)
+    page.route("**/api/v1/screenings", lambda route: route.fulfill(status=200, body="<html>a proxy</html>"))
+    drop(page, visible=draw_page())
+    expect(page.locator("#failure [data-part=code]")).to_have_text("page.strangeAnswer")
+    expect(page.locator("#failure")).not_to_contain_text("did not answer")
+
+
+def test_reason_shows_its_light(service: Service, open_page: Callable[..., Page]) -> None:
+    page = open_page(service.url)
+    screen(page)
+    expect(page.locator("#picture-image")).to_have_attribute("href", image_url("visible", page))
+    page.locator(".reason").nth(1).locator("button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#picture-image")).to_have_attribute("href", image_url("uv", page))
+    expect(page.locator(".light[aria-pressed=true]")).to_contain_text("Ultraviolet")
+    page.locator(".reason").nth(0).click()
+    expect(page.locator("#picture-image")).to_have_attribute("href", image_url("visible", page))
+
+
+def test_drop_without_an_image_says_so_and_a_stray_text_changes_nothing(
+    service: Service, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(service.url)
+    screen(page)
+    page.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.setData("text/plain", "x");
+          document.body.dispatchEvent(new DragEvent("drop", {dataTransfer, bubbles: true, cancelable: true}));
+        }"""
+    )
+    expect(page.locator(".place[data-active]")).to_have_count(1)
+    script = page.locator("script").first.get_attribute("src")
+    assert script is not None
+    # A dropped folder without files, which no script can make: what the page calls when it has read one.
+    page.evaluate("async (url) => (await import(url)).screen([])", script.replace("desk.js", "screen.js"))
+    expect(page.locator(".place[data-active]")).to_have_count(0)
+    expect(page.locator("#failure [data-part=code]")).to_have_text("page.noFiles")
+
+
+def test_folder_of_a_capture_sends_its_statement(
+    service: Service, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    (folder / "visible.png").write_bytes(draw_page())
+    (folder / "uv.png").write_bytes(draw_page(70))
+    (folder / "capture.toml").write_text("dpi = 400\n")
+    page = open_page(service.url)
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("f")
+    chooser.value.set_files(folder)
+    page.wait_for_url("**/screenings/*")
+    report = page.request.get(f"{service.url}/api/v1{page.url.removeprefix(service.url)}").json()
+    assert {frame["dpi"] for frame in report["capture"]["pages"][0]["frames"]} == {400.0}

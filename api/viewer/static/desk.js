@@ -30,14 +30,18 @@ const lights = [...document.querySelectorAll(".light")];
 function showLight(button) {
   if (!button?.dataset.url) return;
   const image = byId("picture-image");
+  if (!image) return;
   image.setAttribute(image.localName === "image" ? "href" : "src", button.dataset.url);
   for (const light of lights) if (light.dataset.url) light.setAttribute("aria-pressed", String(light === button));
 }
 for (const light of lights) light.addEventListener("click", () => showLight(light));
-lights.find((light) => light.dataset.url)?.setAttribute("aria-pressed", "true");
+for (const reason of document.querySelectorAll(".reason")) {
+  const wanted = reason.querySelector(".number").dataset.light;
+  reason.addEventListener("click", () => showLight(lights.find((light) => light.dataset.light === wanted)));
+}
 
 function toggleDetails() {
-  if (!details) return;
+  if (!details?.isConnected) return;
   details.open = !details.open;
   if (!details.open) return;
   details.querySelector("summary").focus();
@@ -65,6 +69,7 @@ document.addEventListener("drop", async (event) => {
   event.preventDefault();
   depth = 0;
   dropping.hidden = true;
+  if (![...event.dataTransfer.types].includes("Files")) return; // a text or a link that slipped
   screen(await droppedFiles(event.dataTransfer));
 });
 

@@ -22,7 +22,15 @@ function nameOf(event) {
 export function listen(actions) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !keysOn()) return;
-    if (document.querySelector("dialog[open]") || event.target.closest("input:not([type=checkbox]), textarea, select")) return;
+    const dialog = document.querySelector("dialog[open]");
+    if (dialog) {
+      if (nameOf(event) === "?") {
+        event.preventDefault();
+        dialog.close();
+      }
+      return;
+    }
+    if (event.target.closest("input:not([type=checkbox]), textarea, select")) return;
     const action = actions[nameOf(event)];
     if (action) {
       event.preventDefault();

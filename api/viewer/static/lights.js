@@ -7,10 +7,13 @@ const WORDS = [
 ];
 const IMAGE = /\.(jpe?g|png|tiff?|bmp|jp2|j2k|jpx|webp|pdf)$/i;
 
-/** @returns {{parts: Map<string, File>} | {fault: string}} one file per light, or the name of a text that says why not */
+/**
+ * @returns {{parts: Map<string, File>} | {fault: string}} one file per light, and the capture.toml among them under
+ * "capture"; or the name of a text that says why not
+ */
 export function sortByLight(files) {
   const images = files.length === 1 ? files : files.filter((file) => IMAGE.test(file.name));
-  if (images.length === 0) return { fault: "unclearLight" };
+  if (images.length === 0) return { fault: "noFiles" };
   if (images.length > 3) return { fault: "tooManyFiles" };
   const parts = new Map();
   for (const file of images) {
@@ -20,6 +23,8 @@ export function sortByLight(files) {
     if (parts.has(light)) return { fault: "repeatedLight" };
     parts.set(light, file);
   }
+  const statement = files.find((file) => file.name.toLowerCase() === "capture.toml");
+  if (statement && !images.includes(statement)) parts.set("capture", statement);
   return { parts };
 }
 
