@@ -91,6 +91,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
                 route.abort()
 
         page.route("**/*", guard)
+        # From the start: the browser takes a moment to hand its choosers over, and a key may be quicker.
+        page.on("filechooser", lambda _: None)
         page.on("pageerror", lambda error: faults.append(f"page error {error}"))
         page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
         page.goto(url)
