@@ -28,7 +28,11 @@ from dafec.ocr.types import ALPHABET, CharRead, LineRead, MrzRead, ReadStatus
 __all__ = ["Calibration", "FrameRead", "OcrContext", "read_frame", "read_image", "to_grey"]
 
 _MIN_MEAN = 0.45  # mean probability of the best character below which a "zone" is some other print
-_FURTHER_MEAN = 0.75  # least mean of a further zone beside a better one
+# Other capitals (headings, cards without a zone) were read with means up to 0.63 in a format's shape and 0.95 in none;
+# zones a person can read, however small or worn, with 0.85 and more.
+_ZONE_MEAN = 0.80  # least mean probability of a zone whose lines have a format's shape
+_UNEVEN = 6  # characters by which the lines of a part may differ in number
+_SHAPELESS_MEAN = 0.96  # of one whose lines do not: a part of a zone, cut or covered
 _CLEAR_MEAN = 0.9  # of a zone that was found where it is; print taken for a zone stays far below
 _MIN_LINE = 20  # characters; fewer are not a line of any zone
 _ALTERNATIVE = 0.001  # DESIGN.md: alternatives of at least this probability are reported
@@ -179,6 +183,19 @@ def _mean_of(read: MrzRead) -> float:
     return float(np.mean([c.probability for line in read.lines for c in line.chars]))
 
 
+def _surest_first(read: MrzRead) -> tuple[bool, bool, float]:
+    return read.status != "read", read.format is None, -read.confidence
+
+
+def _is_zone(read: MrzRead) -> bool:
+    """Whether this is a machine-readable zone at all, and not a heading set in capitals."""
+    if read.format is not None:
+        return _mean_of(read) >= _ZONE_MEAN
+    lengths = [len(text) for text in read.texts]
+    alike = len(lengths) > 1 and max(lengths) - min(lengths) <= _UNEVEN
+    return alike and any("<<" in text for text in read.texts) and _mean_of(read) >= _SHAPELESS_MEAN
+
+
 def _is_plausible(read: MrzRead) -> bool:
     """A format's shape, and mostly clear characters: no reason to look for the zone elsewhere."""
     return read.format is not None and _mean_of(read) > _CLEAR_MEAN
@@ -190,7 +207,7 @@ def _read_zones(grey: NDArray[np.uint8], zones: Sequence[RoughZone], context: Oc
         read = _read_zone(grey, zone, context)
         if read is not None and not any(_overlap(read, other) for other in reads):
             reads.append(read)
-    return sorted(reads, key=lambda r: (r.status != "read", r.format is None, -r.confidence))
+    return sorted(reads, key=_surest_first)
 
 
 def read_frame(
@@ -218,7 +235,7 @@ def read_frame(
         more = _read_zones(grey, locate_zones(grey, context.detector, view=view).zones, context)
         reads = sorted([*reads, *more], key=_mean_of, reverse=True)
         reads = [r for i, r in enumerate(reads) if not any(_overlap(r, better) for better in reads[:i])]
-    reads = [read for i, read in enumerate(reads) if i == 0 or _mean_of(read) > _FURTHER_MEAN]
+    reads = sorted((read for read in reads if _is_zone(read)), key=_surest_first)
     return FrameRead(tuple(reads), located.document_mask, located.mask_scale)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dafec.models.runtime import Session
 from dafec.ocr.find import RoughZone, locate_zones
 from dafec.ocr.lines import find_lines
-from dafec.ocr.strip import CAP_PX, MARGIN_PX, STRIP_HEIGHT, LineGeometry, cut_strip
+from dafec.ocr.strip import MARGIN_PX, STRIP_HEIGHT, LineGeometry, cut_strip
 from dafec.ocr.zone_crop import CROP_HEIGHT, CROP_WIDTH, ZONE_WIDTH_PX, cut_zone
 
 
@@ -126,7 +126,9 @@ def test_a_speck_parts_no_zone_but_two_documents_are_two(gap: int, zones: int) -
     assert located.zones[0].width_px == pytest.approx((88 + gap) * 4 if zones == 1 else 192, abs=12)
 
 
-def _ruled(rows: list[tuple[float, float, float, float]], cap: float, size: tuple[int, int]) -> tuple[np.ndarray, object]:
+def _ruled(
+    rows: list[tuple[float, float, float, float]], cap: float, size: tuple[int, int]
+) -> tuple[np.ndarray, object]:
     """A frame with grey-level coded lines, and a perfect line finder that sees them in the crop."""
     frame = np.full(size, 255, np.uint8)
     for x0, y0, x1, y1 in rows:
@@ -134,7 +136,9 @@ def _ruled(rows: list[tuple[float, float, float, float]], cap: float, size: tupl
 
     def draw(crops: np.ndarray) -> np.ndarray:
         ink = (crops[0, 0] < crops[0, 0].mean() - 0.8 * crops[0, 0].std()).astype(np.float32)
-        heat = cv2.resize(cv2.GaussianBlur(cv2.dilate(ink, np.ones((3, 3))), (5, 5), 0), (112, 48), interpolation=cv2.INTER_AREA)
+        heat = cv2.resize(
+            cv2.GaussianBlur(cv2.dilate(ink, np.ones((3, 3))), (5, 5), 0), (112, 48), interpolation=cv2.INTER_AREA
+        )
         maps = np.zeros((1, 2, 48, 112), np.float32)
         maps[0, 0] = np.where(heat > 0.25, 6, -6)
         maps[0, 1] = math.log(cap / 8)

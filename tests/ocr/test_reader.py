@@ -187,3 +187,21 @@ def test_development_images(context: OcrContext) -> None:
             silent.append(item["id"])
     assert silent == []
     assert exact >= 28
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not (SHARED / "real").is_dir(), reason="the development images are not beside this checkout")
+def test_cards_without_a_zone_have_none(context: OcrContext) -> None:
+    for path in sorted((SHARED / "real" / "fantasyid").glob("*.jpg")) + sorted(
+        (SHARED / "real" / "grey_copies").glob("alb*")
+    ):
+        assert read_image(load_capture(path).pages[0].primary.pixels, context=context) == [], path.name
+
+
+def test_a_page_of_capitals_is_no_zone(context: OcrContext) -> None:
+    page = np.full((700, 1000), 245, np.uint8)
+    for row, words in enumerate(
+        ["REPUBLIC OF UTOPIA", "PERMANENT RESIDENCE PERMIT", "MINISTRY OF INTERIOR 123456789"] * 3
+    ):
+        cv2.putText(page, words, (40, 80 + 65 * row), cv2.FONT_HERSHEY_SIMPLEX, 1.4, 20, 3, cv2.LINE_AA)
+    assert read_image(page, context=context) == []
