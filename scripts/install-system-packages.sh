@@ -7,6 +7,7 @@ packages=(
     chromium tesseract-ocr fonts-noto-core
     fonts-ocr-b fonts-ocr-a fonts-liberation fonts-freefont-ttf fonts-courier-prime fonts-noto-mono
     fonts-lato fonts-hack fonts-anonymous-pro fonts-dejavu-core
+    fonts-croscore fonts-inconsolata fonts-jetbrains-mono fonts-firacode fonts-b612 fonts-go
 )
 
 complain() {

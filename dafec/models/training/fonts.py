@@ -1,7 +1,8 @@
 """Typefaces of the training: OCR-B first, then what specimens are really set in.
 
 All come from Debian packages, none is shipped: ``fonts-ocr-b fonts-ocr-a fonts-liberation fonts-freefont-ttf
-fonts-courier-prime fonts-noto-mono fonts-lato fonts-hack fonts-anonymous-pro fonts-dejavu-core``.
+fonts-courier-prime fonts-noto-mono fonts-lato fonts-hack fonts-anonymous-pro fonts-dejavu-core fonts-croscore
+fonts-inconsolata fonts-jetbrains-mono fonts-firacode fonts-b612 fonts-go``.
 ``HELD_OUT`` faces are never trained on: the synthetic test set uses them.
 """
 
@@ -42,6 +43,15 @@ TRAINED: tuple[tuple[float, str], ...] = (
     (0.005, "truetype/lato/Lato-Regular.ttf"),
     (0.005, "truetype/freefont/FreeSans.ttf"),
     (0.005, "truetype/freefont/FreeSansBold.ttf"),
+    (0.02, "truetype/croscore/Cousine-Regular.ttf"),
+    (0.01, "truetype/croscore/Cousine-Bold.ttf"),
+    (0.015, "truetype/inconsolata/Inconsolata.otf"),
+    (0.02, "truetype/jetbrains-mono/JetBrainsMono-Regular.ttf"),
+    (0.015, "truetype/firacode/FiraCode-Regular.ttf"),
+    (0.01, "truetype/firacode/FiraCode-SemiBold.ttf"),
+    (0.02, "opentype/b612/B612Mono-Regular.otf"),
+    (0.02, "fonts-go/Go-Mono.ttf"),
+    (0.01, "fonts-go/Go-Mono-Bold.ttf"),
 )
 #: OCR-B is what zones are printed in, so the test set has it too; the other three are seen by no training.
 HELD_OUT: tuple[tuple[float, str], ...] = (

@@ -97,8 +97,10 @@ def _person(rng: random.Random) -> tuple[str, str]:
         if rng.random() < 0.6:
             return surname, "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 2)))
         return surname, "<".join(rng.choice(SYLLABLES) for _ in range(2))
-    if style < 0.16:
+    if style < 0.12:
         return _letters(rng, rng.randint(2, 14)), _letters(rng, rng.randint(1, 14))
+    if style < 0.16:  # names of look-alikes, digits among the letters too: printed names may be forged
+        return _confusable(rng, rng.randint(3, 12)).strip("<") or "O0", rng.choice(first)
     if style < 0.22:
         return rng.choice(SPECIMEN_NAMES), rng.choice(first)
     return rng.choice(last), rng.choice(first)
@@ -122,7 +124,18 @@ def _date(rng: random.Random) -> str:
     return f"{rng.randint(0, 99):02d}{rng.randint(1, 12):02d}{rng.randint(1, 31):02d}"
 
 
+#: What a glance takes for each other; a number made of one group can only be read by its shapes.
+_CONFUSABLE = ("0O", "0OQDC", "CG6O", "1I", "1IJLT", "2Z", "5S", "56S", "8B3", "38", "0O8B", "UV", "MNHW", "KX<", "4A")
+
+
+def _confusable(rng: random.Random, n: int) -> str:
+    groups = rng.choice(_CONFUSABLE) + (rng.choice(_CONFUSABLE) if rng.random() < 0.5 else "")
+    return "".join(rng.choice(groups) for _ in range(n))
+
+
 def _number(rng: random.Random, width: int = 9) -> str:
+    if rng.random() < 0.16:
+        return _confusable(rng, width)
     style = rng.random()
     if style < 0.3:
         text = _digits(rng, width)
@@ -141,8 +154,10 @@ def _number(rng: random.Random, width: int = 9) -> str:
 
 def _optional(rng: random.Random, width: int) -> str:
     style = rng.random()
-    if style < 0.4:
+    if style < 0.34:
         return "<" * width
+    if style < 0.4:
+        return _confusable(rng, rng.randint(2, width)).ljust(width, "<")
     if style < 0.7:
         return _digits(rng, rng.randint(1, width)).ljust(width, "<")
     if style < 0.85:
