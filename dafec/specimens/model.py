@@ -128,6 +128,7 @@ class Plate:
     origin_px: tuple[int, int] = (0, 0)  # x, y of its top left pixel on the artwork's grid
     process: Process = "offset"
     name: str = ""  # what it shows: "surname", "rosette", "line 1"; for fields the key of ``Issue.fields``
+    screened: bool = False  # whether its coverage has the dots of its process already; if not, ``press`` makes them
 
     def box_mm(self, grid: Grid) -> BoxMm:
         """Its box on the document."""

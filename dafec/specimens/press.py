@@ -1,0 +1,153 @@
+"""What the machine does to a sheet: registration, gain, density, ragged edges; every copy a little different.
+
+Offset and intaglio plates of one ink are one printing unit and move together (two inks of a rainbow print are one unit
+as well: ``name`` with the same beginning before ``~``). Everything personal is one pass through one printer and moves
+together, most of all against the rest.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from dafec.geometry import BoxMm
+from dafec.specimens.model import Artwork, Mask, Plate, Process, Role
+from dafec.specimens.screens import cloudy, drops, specks
+
+__all__ = ["press"]
+
+_PERSONAL: frozenset[Role] = frozenset({"portrait", "ghost", "viz", "number", "mrz", "uv_personal", "signature"})
+_STILL: frozenset[Role] = frozenset({"fibres", "stamp", "pen", "dirt"})
+_STRIP = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """How a process draws an edge."""
+
+    grain_um: float  # correlation of its raggedness
+    ragged: float  # how much coverage it moves at a half-covered pixel
+    gain: float  # how much it adds there
+
+
+_EDGES: dict[Process, _Edge] = {
+    "offset": _Edge(28, 0.32, 0.05),
+    "intaglio": _Edge(45, 0.30, 0.16),
+    "am_laser": _Edge(32, 0.45, 0.10),
+    "toner": _Edge(34, 0.75, 0.14),
+    "inkjet": _Edge(40, 0.60, 0.15),
+    "dye_sublimation": _Edge(80, 0.10, 0.05),
+    "laser_engraving": _Edge(45, 0.50, 0.05),
+    "pen": _Edge(60, 0.45, 0.08),
+}
+
+
+def press(artwork: Artwork, seed: int, quality: float = 1.0) -> Artwork:
+    """One copy.
+
+    Args:
+        artwork: as designed.
+        seed: of the copy.
+        quality: 1 = a security printer, 0 = a bad workshop: registration, raggedness and density wander more.
+
+    Returns:
+        The same artwork with its plates moved and worn as printed; boxes of personal data move with them.
+    """
+    bad = 1 + 3.5 * (1 - quality)
+    s = artwork.grid.px_per_mm
+    personal = _shift(seed, "personal", 0.11 * bad, s)
+    plates = []
+    for index, plate in enumerate(artwork.plates):
+        if plate.role in _STILL:
+            plates.append(plate)
+            continue
+        dx, dy = personal if plate.role in _PERSONAL else _shift(seed, _unit(plate), 0.035 * bad, s)
+        rng = np.random.default_rng([seed, 301, index])
+        coverage = _screened(plate, rng, bad) if plate.screened else _line_art(plate, s, rng, bad)
+        plates.append(replace(plate, coverage=coverage, origin_px=(plate.origin_px[0] + dx, plate.origin_px[1] + dy)))
+    boxes = {
+        name: _moved(box, personal, s) if _personal_box(name, artwork) else box
+        for name, box in artwork.boxes_mm.items()
+    }
+    return replace(artwork, plates=tuple(plates), boxes_mm=boxes)
+
+
+def _personal_box(name: str, artwork: Artwork) -> bool:
+    return name in ("portrait", "ghost", "mrz", "signature") or any(
+        p.name == name and p.role in _PERSONAL for p in artwork.plates
+    )
+
+
+def _moved(box: BoxMm, shift_px: tuple[int, int], s: float) -> BoxMm:
+    return BoxMm(box.x + shift_px[0] / s, box.y + shift_px[1] / s, box.width, box.height)
+
+
+def _unit(plate: Plate) -> str:
+    return plate.name.partition("~")[0] if "~" in plate.name else f"{plate.process} {plate.ink.name}"
+
+
+def _shift(seed: int, unit: str, sigma_mm: float, s: float) -> tuple[int, int]:
+    rng = np.random.default_rng([seed, 307, zlib.crc32(unit.encode())])
+    dx, dy = np.clip(rng.normal(0, sigma_mm, 2), -2.2 * sigma_mm, 2.2 * sigma_mm) * s
+    return round(float(dx)), round(float(dy))
+
+
+def _screened(plate: Plate, rng: np.random.Generator, bad: float) -> Mask:
+    """Dots are made already; only the density of the ink wanders."""
+    factor = float(np.clip(1 + rng.normal(0, 0.015 * bad), 0.8, 1.06))
+    return np.asarray(cv2.convertScaleAbs(plate.coverage, alpha=factor), np.uint8)
+
+
+def _line_art(plate: Plate, s: float, rng: np.random.Generator, bad: float) -> Mask:
+    coverage = plate.coverage
+    if coverage.size <= 4:
+        return coverage
+    if plate.process in ("inkjet", "laser_engraving", "dye_sublimation", "toner"):
+        coverage = _digital(plate, s, rng, bad)
+    edge = _EDGES[plate.process]
+    factor = float(np.clip(1 - 0.01 * bad + rng.normal(0, 0.015 * bad), 0.7, 1.0))
+    value = np.arange(256) / 255
+    swing = np.minimum(edge.ragged * np.sqrt(bad), 0.95) * 4 * value * (1 - value)
+    base = np.clip((value - swing / 2 + edge.gain * bad * value * (1 - value) * 2) * factor, 0, 1)
+    low, span = (base * 255).round().astype(np.uint8), (swing * factor * 255).round().astype(np.uint8)
+    h, w = coverage.shape
+    sheet = _noise_sheet(round(edge.grain_um / 1000 * s, 3), -(-(w + 256) // 1024) * 1024)
+    x, y = int(rng.integers(0, 256)), int(rng.integers(0, len(sheet) - _STRIP))
+    out = np.empty_like(coverage)
+    for top in range(0, h, _STRIP):
+        part = coverage[top : top + _STRIP]
+        start = (y + top) % (len(sheet) - _STRIP)
+        noise = sheet[start : start + len(part), x : x + w]
+        moved = cv2.multiply(cv2.LUT(part, span), noise, scale=1 / 255)
+        cv2.add(cv2.LUT(part, low), moved, dst=out[top : top + _STRIP])
+    return out
+
+
+@lru_cache(maxsize=8)
+def _noise_sheet(grain_px: float, width: int) -> Mask:
+    """Noise for edges, 0 to 255 about 127; it may be the same everywhere, because every plate begins elsewhere in it."""
+    noise = cloudy((1024, width), grain_px, np.random.default_rng([round(grain_px * 1000), 311]))
+    return np.clip(127.5 + 64 * noise, 0, 255).astype(np.uint8)
+
+
+def _digital(plate: Plate, s: float, rng: np.random.Generator, bad: float) -> Mask:
+    """Text as the dots of a digital printer."""
+    wanted = plate.coverage.astype(np.float32) / 255
+    if plate.process == "inkjet":
+        made = drops(wanted, s, 1200.0 / bad**0.5, rng, drop=1.7, jitter=0.22 * bad**0.5, random=0.05, overlap=1.6)
+    elif plate.process == "laser_engraving":
+        made = drops(wanted, s, 600.0, rng, drop=1.45, jitter=0.06, random=0.04, overlap=1.4)
+    elif plate.process == "toner":
+        ragged = wanted + cloudy((wanted.shape[0], wanted.shape[1]), 0.03 * s, rng) * np.float32(0.10)
+        made = np.clip((cv2.GaussianBlur(ragged, (0, 0), 0.012 * s) - 0.5) * 1.6 + 0.5, 0, 1) * (wanted > 0)
+        made = np.maximum(made, specks(wanted, s, rng, each_mm2=40.0 * bad))
+    else:
+        pitch = s * 25.4 / 300
+        size = (max(1, round(wanted.shape[1] / pitch)), max(1, round(wanted.shape[0] / pitch)))
+        coarse = np.clip((cv2.resize(wanted, size, interpolation=cv2.INTER_AREA) - 0.5) * 2.2 + 0.5, 0, 1)
+        made = cv2.resize(coarse, wanted.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.convertScaleAbs(np.asarray(made, np.float32), alpha=255), np.uint8)

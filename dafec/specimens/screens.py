@@ -1,0 +1,246 @@
+"""How tones become dots: separations, halftone screens, blue noise, drops, toner and burnt spots.
+
+All on a raster of given pixels per millimetre, coverage as float32 of 0 to 1. Screens are AM (clustered dots or lines
+of fixed pitch and growing size) or FM (dots of one size, strewn without a pitch of their own).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dafec.specimens.model import Ink, Unit
+
+__all__ = ["Spot", "am_dots", "cloudy", "drops", "separate", "specks", "tone_area"]
+
+Spot = Literal["round", "ellipse", "line"]
+
+_LEVELS = 33
+
+
+def cloudy(shape: tuple[int, int], grain_px: float, rng: np.random.Generator) -> Unit:
+    """Smooth noise of mean 0 and deviation 1 with the given correlation length in pixels (h, w)."""
+    step = max(1.0, grain_px / 2)
+    rows, columns = int(shape[0] / step) + 4, int(shape[1] / step) + 4
+    coarse = rng.standard_normal((rows, columns), np.float32)
+    coarse = np.asarray(cv2.GaussianBlur(coarse, (0, 0), max(grain_px / step / 2, 0.3)), np.float32)
+    coarse /= float(coarse.std()) + 1e-9
+    matrix = np.array([[1 / step, 0, 1.5], [0, 1 / step, 1.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(coarse, matrix, (shape[1], shape[0]), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
+
+
+def separate(image: Unit, inks: Sequence[Ink], *, black_start: float = 0.35, black: float = 0.9) -> tuple[Unit, ...]:
+    """Coverages of cyan, magenta, yellow and perhaps black that multiply to a picture.
+
+    Args:
+        image: linear RGB relative to the paper (h, w, 3), 1 = paper.
+        inks: cyan, magenta, yellow and, if there is one, black.
+        black_start: lightness from which black begins to carry the grey component.
+        black: how much of it black carries in the end.
+
+    Returns:
+        One coverage (h, w) for each ink.
+    """
+    target = np.clip(image, 0.004, 1.0)
+    kept = [[10.0**-d for d in i.density[:3]] for i in inks]
+    out: list[Unit] = []
+    if len(inks) > 3:
+        dark = 1 - np.max(target, axis=2) ** np.float32(1 / 2.4)
+        k = (black * np.clip((dark - black_start) / (1 - black_start), 0, 1) ** 1.4).astype(np.float32)
+        left = np.stack([1 - k * np.float32(1 - kept[3][b]) for b in range(3)], axis=2)
+        target = np.minimum(target / left, 1.0)
+        out.append(k)
+    cmy = [np.zeros(target.shape[:2], np.float32) for _ in range(3)]
+    for _ in range(3):
+        for own in range(3):
+            rest = np.ones(target.shape[:2], np.float32)
+            for other in range(3):
+                if other != own:
+                    rest *= 1 - cmy[other] * np.float32(1 - kept[other][own])
+            cmy[own] = np.clip((1 - target[..., own] / rest) / np.float32(1 - kept[own][own]), 0, 1)
+    return (*cmy, *out)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Screen:
+    """A tile that repeats without a seam: where ink begins at which tone, and how fast."""
+
+    threshold: Unit  # (n, n), 0..1
+    slope: Unit  # (n, n): change of the threshold over one pixel
+    tone: NDArray[np.float64]  # (levels,): tone to ask for to cover 0, 1/32, ... of the area
+
+
+@lru_cache(maxsize=24)
+def _screen(px_per_cell: float, angle_deg: float, spot: Spot) -> _Screen:
+    a = np.deg2rad(angle_deg)
+    best = (np.inf, 64, 1, 0)
+    for size in range(64, 385):
+        m, n = round(size * np.cos(a) / px_per_cell), round(size * np.sin(a) / px_per_cell)
+        if m == n == 0:
+            continue
+        error = np.hypot(m - size * np.cos(a) / px_per_cell, n - size * np.sin(a) / px_per_cell) / np.hypot(m, n)
+        if error < best[0] - 2e-4:
+            best = (error, size, m, n)
+    _, size, m, n = best
+    sub = 4
+    y, x = np.mgrid[0 : size * sub, 0 : size * sub] / sub
+    u, v = 2 * np.pi * (m * x + n * y) / size, 2 * np.pi * (m * y - n * x) / size
+    weights = {"round": (1.0, 1.0), "ellipse": (1.0, 0.72), "line": (1.0, 0.12)}[spot]
+    height = weights[0] * np.cos(u) + weights[1] * np.cos(v)
+    order = np.sort(height, axis=None)[::-1]
+    fine = np.searchsorted(-order, -height) / height.size
+    threshold = cv2.resize(fine.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    wrapped = np.pad(threshold, 1, mode="wrap")
+    slope = np.hypot(wrapped[1:-1, 2:] - wrapped[1:-1, :-2], wrapped[2:, 1:-1] - wrapped[:-2, 1:-1]) / 2
+    slope = np.maximum(slope, 0.5 / px_per_cell**2 * 2).astype(np.float32)
+    asked = np.linspace(0, 1, _LEVELS)
+    covered = [float(np.clip(0.5 + (t - threshold) / slope, 0, 1).mean()) for t in asked]
+    covered[0], covered[-1] = 0.0, 1.0
+    return _Screen(threshold, slope, np.interp(asked, covered, asked))
+
+
+def am_dots(
+    coverage: Unit, px_per_mm: float, lpi: float, angle_deg: float, *, spot: Spot = "round", noise: Unit | None = None
+) -> Unit:
+    """A clustered-dot screen.
+
+    Args:
+        coverage: wanted (h, w).
+        px_per_mm: of its raster.
+        lpi: lines an inch.
+        angle_deg: of the screen.
+        spot: shape of the dots.
+        noise: (h, w) added to the tone before the dots are made: ragged dots.
+
+    Returns:
+        Coverage with dots (h, w).
+    """
+    screen = _screen(round(px_per_mm * 25.4 / lpi, 4), angle_deg % 90 if spot == "round" else angle_deg, spot)
+    h, w = coverage.shape
+    size = len(screen.threshold)
+    out = np.empty((h, w), np.float32)
+    across = -(-w // size)
+    threshold, pace = np.tile(screen.threshold, (1, across))[:, :w], np.tile(1 / screen.slope, (1, across))[:, :w]
+    table = np.interp(np.linspace(0, 1, 1024), np.linspace(0, 1, _LEVELS), screen.tone).astype(np.float32)
+    for top in range(0, h, size):
+        rows = min(size, h - top)
+        tone = table[np.clip(coverage[top : top + rows] * 1023, 0, 1023).astype(np.int32)]
+        part = tone - threshold[:rows]
+        if noise is not None:
+            part += noise[top : top + rows] * np.sqrt(np.maximum(tone * (1 - tone), 0))
+        np.clip(part * pace[:rows] + np.float32(0.5), 0, 1, out=out[top : top + rows])
+        out[top : top + rows][coverage[top : top + rows] < 0.004] = 0
+    return out
+
+
+@lru_cache(maxsize=2)
+def _blue_noise(seed: int, size: int = 128) -> Unit:
+    """Thresholds (size, size) of 0 to 1 whose patterns have no coarse structure: white noise, sharpened and ranked."""
+    field = np.random.default_rng([seed, 7]).standard_normal((size, size)).astype(np.float32)
+    for _ in range(24):
+        wide = cv2.GaussianBlur(np.pad(field, 16, mode="wrap"), (0, 0), 1.7)[16:-16, 16:-16]
+        order = np.argsort((field - wide).ravel(), kind="stable")
+        field = np.empty(size * size, np.float32)
+        field[order] = np.linspace(-1.7, 1.7, size * size, dtype=np.float32)
+        field = field.reshape(size, size)
+    return (field + 1.7) / np.float32(3.4)
+
+
+def tone_area(coverage: Unit, overlap: float) -> Unit:
+    """Share of cells to fill for a coverage, where a drop is ``overlap`` times its cell."""
+    return np.asarray(1 - (1 - np.minimum(coverage, 0.999)) ** np.float32(1 / overlap), np.float32)
+
+
+def drops(
+    coverage: Unit,
+    px_per_mm: float,
+    dpi: float,
+    rng: np.random.Generator,
+    *,
+    drop: float = 1.3,
+    jitter: float = 0.14,
+    random: float = 0.12,
+    overlap: float = 1.25,
+) -> Unit:
+    """Drops of one size, strewn by blue noise (inkjet), or spots burnt one by one (engraving, with little jitter).
+
+    Args:
+        coverage: wanted (h, w).
+        px_per_mm: of its raster.
+        dpi: of the printer's addressable grid.
+        rng: of strewing and jitter.
+        drop: diameter of a drop over the pitch.
+        jitter: of its place, over the pitch, 1 sigma.
+        random: white noise in the thresholds.
+        overlap: how much of its cells' coverage a full field has.
+
+    Returns:
+        Coverage with drops (h, w).
+    """
+    h, w = coverage.shape
+    pitch = px_per_mm * 25.4 / dpi
+    rows, columns = max(1, round(h / pitch)), max(1, round(w / pitch))
+    down = cv2.INTER_AREA if pitch >= 1 else cv2.INTER_LINEAR
+    asked = tone_area(cv2.resize(coverage, (columns, rows), interpolation=down), overlap)
+    tile = np.roll(_blue_noise(int(rng.integers(4))), tuple(int(v) for v in rng.integers(0, 128, 2)), axis=(0, 1))
+    threshold = np.tile(tile, (-(-rows // 128), -(-columns // 128)))[:rows, :columns]
+    threshold = threshold + rng.standard_normal((rows, columns), np.float32) * np.float32(random)
+    threshold = np.where(asked > 0.985, -1.0, np.maximum(threshold, 0.003))
+    y, x = np.nonzero(asked > threshold)
+    swath = rng.normal(0, 0.10, rows // 48 + 1)[y // 48] + np.where(y % 2 == 0, 0.06, -0.06)
+    px = (x + 0.5 + rng.standard_normal(len(x), np.float32) * jitter + swath) * (w / columns) - 0.5
+    py = (y + 0.5 + rng.standard_normal(len(y), np.float32) * jitter) * (h / rows) - 0.5
+    return _splat((h, w), px, py, np.pi / 4 * (drop * pitch) ** 2, drop * pitch / 4)
+
+
+def _splat(
+    shape: tuple[int, int], x: NDArray[np.float64], y: NDArray[np.float64], area_px: float, sigma_px: float
+) -> Unit:
+    """Round dots of an area and a softness at subpixel places (h, w)."""
+    h, w = shape
+    sums = np.zeros((h + 3, w + 3), np.float32)
+    x, y = np.clip(x + 1, 0, w + 1), np.clip(y + 1, 0, h + 1)
+    column, row = x.astype(np.int64), y.astype(np.int64)
+    fx, fy = (x - column).astype(np.float32), (y - row).astype(np.float32)
+    flat, place = sums.reshape(-1), row * (w + 3) + column
+    for dy, dx, weight in ((0, 0, (1 - fx) * (1 - fy)), (0, 1, fx * (1 - fy)), (1, 0, (1 - fx) * fy), (1, 1, fx * fy)):
+        np.add.at(flat, place + dy * (w + 3) + dx, weight * np.float32(area_px))
+    left = float(np.sqrt(max(sigma_px**2 - 0.16, 0.04)))
+    soft = np.asarray(cv2.GaussianBlur(sums, (0, 0), left), np.float32)[1:-2, 1:-2]
+    squared = soft * soft
+    return np.asarray(soft / np.sqrt(np.sqrt(1 + squared * squared)), np.float32)
+
+
+def specks(near: Unit, px_per_mm: float, rng: np.random.Generator, *, each_mm2: float, size_um: float = 14.0) -> Unit:
+    """Stray toner: grains strewn thinly everywhere and more thickly where print is near.
+
+    Args:
+        near: coverage of the print (h, w).
+        px_per_mm: of the raster.
+        rng: of the strewing.
+        each_mm2: grains to a square millimetre beside full print.
+        size_um: of a grain.
+
+    Returns:
+        Coverage of the grains alone (h, w).
+    """
+    h, w = near.shape
+    count = int(rng.poisson(each_mm2 * h * w / px_per_mm**2))
+    x, y = rng.uniform(0, w, count), rng.uniform(0, h, count)
+    wide = cv2.blur(cv2.resize(near, (max(1, w // 4), max(1, h // 4)), interpolation=cv2.INTER_AREA), (5, 5))
+    chance = (
+        0.05
+        + wide[np.minimum((y / 4).astype(int), wide.shape[0] - 1), np.minimum((x / 4).astype(int), wide.shape[1] - 1)]
+    )
+    keep = rng.uniform(0, 1, count) < chance
+    grain = size_um / 1000 * px_per_mm
+    return _splat((h, w), x[keep], y[keep], np.pi / 4 * grain**2 * 1.6, max(grain / 4, 0.45))
