@@ -1,0 +1,103 @@
+"""Artwork: one side of an issued document as it lies on the press.
+
+The order of the press: static print, luminescent motifs and fibres, portrait and ghost, personal texts, zone, and what
+is printed over the personal data. Static print is the same for every document of a series and is kept in the process
+for a few sides; everything personal is drawn anew.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from dafec.geometry import BoxMm
+from dafec.specimens.artwork_fields import (
+    field_plates,
+    label_plates,
+    mrz_box,
+    mrz_plates,
+    perforations,
+    signature_plates,
+    uv_text_plates,
+)
+from dafec.specimens.artwork_layers import layer_plates
+from dafec.specimens.artwork_pictures import picture_plates
+from dafec.specimens.curves import fibres
+from dafec.specimens.drawing import draw_curves
+from dafec.specimens.inks import ink, substrate
+from dafec.specimens.model import Artwork, Grid, Issue, Plate
+from dafec.specimens.series import Series, SideSpec, load_series
+
+__all__ = ["draw_artwork"]
+
+_FIBRE_WIDTH_MM = 0.07
+
+
+@lru_cache(maxsize=3)
+def _static(code: str, side: int, grid: Grid) -> tuple[tuple[Plate, ...], tuple[Plate, ...]]:
+    """Plates under and over the personal data."""
+    series = load_series(code)
+    spec = series.sides[side]
+    under = [plate for layer in spec.under for plate in layer_plates(series, layer, grid)]
+    under += label_plates(spec, grid)
+    over = [plate for layer in spec.over for plate in layer_plates(series, layer, grid)]
+    return tuple(under), tuple(over)
+
+
+def _fibres(spec: SideSpec, issue: Issue, side: int, grid: Grid) -> tuple[Plate, ...]:
+    """The fibres of this sheet: every sheet has its own."""
+    count = round(spec.fibres_per_cm2 * grid.width_mm * grid.height_mm / 100 / max(len(spec.fibres), 1))
+    page = BoxMm(0.0, 0.0, grid.width_mm, grid.height_mm)
+    plates = []
+    for index, name in enumerate(spec.fibres):
+        seed = int(np.random.default_rng([issue.print_seed, 41, side, index]).integers(2**31))
+        drawn = draw_curves(grid, fibres(page, count, seed=seed), _FIBRE_WIDTH_MM)
+        plates.append(Plate("fibres", ink(name), *drawn, name=f"fibres {index + 1}"))
+    return tuple(plates)
+
+
+def draw_artwork(series: Series, issue: Issue, side: int, grid: Grid) -> Artwork:
+    """One side of a document.
+
+    Args:
+        series: of the document.
+        issue: its texts and its holder.
+        side: 0 or 1; index of ``series.sides``.
+        grid: of the document's size.
+
+    Returns:
+        The artwork. ``boxes_mm`` holds ``portrait``, ``ghost``, ``mrz``, ``signature`` and every personal text that
+        this side has; the plates of a text are named after its key, the lines of the zone ``mrz_1`` and so on.
+    """
+    spec = series.sides[side]
+    under, over = _static(series.code, side, grid)
+    texts, boxes = field_plates(spec, issue, grid)
+    if spec.portrait is not None:
+        boxes["portrait"] = spec.portrait.box
+    if spec.ghost is not None:
+        boxes["ghost"] = spec.ghost.box
+    if spec.signature is not None:
+        boxes["signature"] = spec.signature.box
+    if spec.mrz is not None:
+        boxes["mrz"] = mrz_box(series.format)
+    plates = (
+        *_fibres(spec, issue, side, grid),
+        *under,
+        *picture_plates(series, issue, spec.portrait, grid, "portrait"),
+        *picture_plates(series, issue, spec.ghost, grid, "ghost"),
+        *texts,
+        *mrz_plates(spec, issue, grid),
+        *signature_plates(spec.signature, issue, grid),
+        *over,
+        *uv_text_plates(spec, issue, grid),
+    )
+    return Artwork(
+        grid=grid,
+        substrate=substrate(spec.substrate),
+        plates=plates,
+        perforations=perforations(spec.perforation, issue.number),
+        laminate=spec.laminate,
+        corner_mm=spec.corner_mm,
+        boxes_mm=boxes,
+    )

@@ -1,0 +1,138 @@
+"""What a portrait shows besides the head: background, clothes, headscarf, glasses."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from dafec.specimens.model import Unit
+from dafec.specimens.portrait_head import half_width, light_relief
+from dafec.specimens.portrait_traits import Canvas, Traits, fbm, noise, smooth, soft_below
+
+__all__ = ["draw_background", "draw_clothes", "draw_glasses", "draw_headscarf"]
+
+
+def draw_background(canvas: Canvas, colour: tuple[float, float, float], rng: np.random.Generator) -> Unit:
+    """An evenly lit wall, a little darker on one side."""
+    wall = np.empty((*canvas.shape, 3), dtype=np.float32)
+    wall[:] = colour
+    slope = float(rng.normal(0, 0.035))
+    wall *= (1 + slope * canvas.u - 0.03 * canvas.v + 0.006 * fbm(rng, canvas.shape, 120, 2))[..., None]
+    return wall
+
+
+def _shoulders(canvas: Canvas, traits: Traits) -> Unit:
+    """How far inside the outline of the shoulders."""
+    broad = 1.12 if traits.woman else 1.28
+    side = abs(canvas.u + 0.03 * traits.asymmetry[1])
+    neck = traits.width * (0.56 if traits.woman else 0.70)
+    slope = np.interp(
+        side, [0, neck, neck + 0.18, broad * 0.8, broad, broad + 0.12], [1.12, 1.14, 1.30, 1.47, 1.62, 2.2]
+    )
+    result: Unit = (canvas.v - slope).astype(np.float32)
+    return result
+
+
+def _neckline(canvas: Canvas, traits: Traits) -> Unit:
+    """How far below the neckline."""
+    u = canvas.u
+    if traits.clothes in ("shirt", "jacket"):
+        line = 1.62 - 1.05 * abs(u)
+    elif traits.clothes == "blouse":
+        line = 1.56 - 0.9 * u**2
+    else:
+        line = 1.42 - 0.55 * u**2
+    result: Unit = (canvas.v - line).astype(np.float32)
+    return result
+
+
+def draw_clothes(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple[Unit, Unit]:
+    """Shirt, jacket or blouse: colour and mask."""
+    u, v = canvas.u, canvas.v
+    shoulders, neckline = _shoulders(canvas, traits), _neckline(canvas, traits)
+    inside = np.minimum(shoulders, np.maximum(neckline, (abs(u) - traits.width * 0.78) * 0.8))
+    mask = np.clip(inside / 0.02 + 0.5, 0, 1)
+    z = 0.35 * np.sqrt(np.clip(1 - (u / 1.7) ** 2, 0, 1)) - 0.28 * np.exp(-np.clip(shoulders, 0, 2) / 0.13)
+    drape = noise(rng, canvas.shape, (130, 46))
+    z = z + 0.010 * drape + 0.006 * fbm(rng, canvas.shape, 34, 2)
+    light, _ = light_relief(canvas, z.astype(np.float32), traits, soft=2.5)
+    cloth = np.empty((*canvas.shape, 3), dtype=np.float32)
+    cloth[:] = traits.clothes_colour
+    weave = 1 + 0.035 * noise(rng, canvas.shape, (1.6, 1.6))
+    cloth *= (light * weave)[..., None]
+    if traits.clothes == "jacket":
+        shirt = soft_below(abs(u) - 0.10 - 0.42 * np.clip(2.05 - v, 0, 1), 0.0, 0.015)
+        under = np.array([0.58, 0.60, 0.63], dtype=np.float32) * light[..., None]
+        cloth = cloth + (under - cloth) * shirt[..., None]
+        if not traits.woman:
+            tie = soft_below(abs(u) - 0.055 - 0.05 * np.clip(v - 1.62, 0, 0.4), 0.0, 0.012) * smooth(v, 1.57, 1.60)
+            colour = np.asarray(traits.scarf_colour, dtype=np.float32) * light[..., None]
+            cloth = cloth + (colour - cloth) * tie[..., None]
+        lapel = np.exp(-0.5 * ((abs(u) - 0.13 - 0.42 * np.clip(2.05 - v, 0, 1)) / 0.012) ** 2)
+        cloth *= (1 - 0.5 * lapel)[..., None]
+    if traits.clothes in ("shirt", "jacket"):
+        collar = (
+            np.exp(-0.5 * ((neckline - 0.155) / 0.010) ** 2) * smooth(abs(u), 0.02, 0.08) * smooth(abs(u), 0.52, 0.42)
+        )
+        cloth *= (1 - 0.42 * collar)[..., None]
+        cloth *= (1 + 0.10 * smooth(neckline, 0.15, 0.02))[..., None]
+    elif traits.clothes == "tee":
+        band = np.exp(-0.5 * ((neckline - 0.06) / 0.006) ** 2)
+        cloth *= (1 - 0.30 * band)[..., None]
+    cloth *= (1 - 0.35 * np.exp(-np.clip(inside, 0, 1) / 0.02))[..., None]
+    return cloth, mask.astype(np.float32)
+
+
+def draw_headscarf(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple[Unit, Unit]:
+    """Cloth over hair, ears and neck, open for the face: colour and mask."""
+    u, v = canvas.u, canvas.v
+    wide = half_width(traits, np.clip(v / 1.10, -1.2, 0.30))
+    outer = wide + 0.085 + 0.16 * np.clip(v, 0, 1) + 0.62 * np.clip(v - 0.95, 0, 1) ** 1.2
+    body = np.minimum(outer - abs(u) + 0.006 * fbm(rng, canvas.shape, 60, 2), (v + 1.10) * 3)
+    open_wide = traits.width * (0.86 - 0.02 * traits.asymmetry[2])
+    face = 1 - (abs(u) / open_wide) ** 2.5 - (abs(v - 0.13) / np.where(v < 0.13, 0.70, 0.80)) ** 2.6
+    mask = np.clip(body / 0.015 + 0.5, 0, 1) * np.clip(0.5 - face / 0.045, 0, 1)
+    radius = np.sqrt(u**2 + (v - 0.1) ** 2)
+    angle = np.arctan2(u, -(v - 0.1))
+    folds = np.sin(
+        radius * 24 + 2.2 * np.sin(angle * 1.5 + traits.asymmetry[3]) + 1.6 * noise(rng, canvas.shape, (90, 90))
+    )
+    hang = np.sin(u * 15 + 6 * (v - 1) * np.sign(traits.parting) + 1.8 * noise(rng, canvas.shape, (110, 70)))
+    low = smooth(v, 0.75, 1.2)
+    z = 0.45 * np.sqrt(np.clip(1 - (u / np.maximum(outer, 0.1)) ** 2, 0, 1))
+    z = z + 0.0055 * folds * (1 - low) * smooth(v, -0.95, -0.2) + 0.020 * hang * low
+    z = z + 0.05 * np.exp(-np.clip(-face, 0, 4) / 0.10) + 0.004 * fbm(rng, canvas.shape, 30, 2)
+    light, _ = light_relief(canvas, z.astype(np.float32), traits, soft=2.0)
+    cloth = np.empty((*canvas.shape, 3), dtype=np.float32)
+    cloth[:] = traits.scarf_colour
+    cloth *= (light * (1 + 0.03 * noise(rng, canvas.shape, (1.5, 1.5))))[..., None]
+    return cloth, mask.astype(np.float32)
+
+
+def draw_glasses(canvas: Canvas, traits: Traits, picture: Unit) -> Unit:
+    """Frames, bridge and a faint reflection."""
+    power = traits.frame_round
+    frame = np.zeros(canvas.shape, dtype=np.float32)
+    glass = np.zeros(canvas.shape, dtype=np.float32)
+    u = canvas.u - traits.yaw * 0.55
+    for sign in (-1, 1):
+        x, y = (sign * u - traits.eye_gap - 0.012) / 0.198, (canvas.v - 0.035) / 0.142
+        radius = (abs(x) ** power + abs(y) ** power) ** (1 / power)
+        rim = 0.010 / 0.17 + 0.015 * (traits.asymmetry[0] > 0)
+        frame = np.maximum(frame, np.clip((rim - abs(radius - 1)) / 0.035 + 0.5, 0, 1))
+        glass = np.maximum(glass, soft_below(radius, 1.0, 0.05))
+    bridge = np.exp(-(np.abs((canvas.v + 0.035 + 0.9 * u**2) / 0.012) ** 3)) * soft_below(
+        abs(u), traits.eye_gap - 0.175, 0.01
+    )
+    temple = np.exp(-(np.abs((canvas.v + 0.02) / 0.014) ** 3)) * smooth(
+        abs(u), traits.eye_gap + 0.20, traits.eye_gap + 0.215
+    )
+    temple = temple * smooth(abs(u), traits.width + 0.01, traits.width - 0.01)
+    frame = np.clip(np.maximum(np.maximum(frame, bridge), temple), 0, 1)
+    shadow = cv2.GaussianBlur(np.roll(frame, 5, axis=0), (0, 0), 3.5)
+    picture = picture * (1 - 0.30 * shadow * (1 - frame))[..., None]
+    sheen = glass * np.clip(0.5 - 2.0 * abs(u * 0.8 + canvas.v + 0.05), 0, 1)
+    picture = picture * (1 - 0.04 * glass)[..., None] + (0.035 * sheen)[..., None]
+    rims = np.asarray(traits.frame_colour, dtype=np.float32) * (0.8 + 0.5 * smooth(canvas.v, 0.1, -0.1))[..., None]
+    result: Unit = (picture + (rims - picture) * frame[..., None]).astype(np.float32)
+    return result
