@@ -1,0 +1,52 @@
+"""Builds the data set from seeds: ``python -m benchmarks.detection.build --size small --out runs/detection``.
+
+Nothing of it is committed. A set that is interrupted goes on where it stopped: captures that are there are not made
+again. ``--size full`` takes hours on two cores and about 40 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import get_args
+
+from benchmarks.detection.splits import SIZES, SetName, requests_of
+from dafec.specimens.make import make_captures
+
+__all__ = ["build", "main"]
+
+
+def build(out: Path, size: str, *, dpi: int = 400, seed: int = 0, workers: int | None = None) -> dict[SetName, int]:
+    """Makes every set of a size under ``out``; captures made now, by set."""
+    made: dict[SetName, int] = {}
+    for name, count in SIZES[size].items():
+        folder = out / name
+        missing = [r for r in requests_of(name, count, dpi=dpi, seed=seed) if not (folder / r.name).exists()]
+        begun = time.monotonic()
+        for number, _ in enumerate(make_captures(missing, folder, workers=workers), start=1):
+            pace = (time.monotonic() - begun) / number
+            print(f"\r{name}: {number} of {len(missing)}, {pace:.1f} s each ", end="", file=sys.stderr, flush=True)
+        made[name] = len(missing)
+        print(file=sys.stderr)
+    return made
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=tuple(SIZES), default="small")
+    parser.add_argument("--out", type=Path, default=Path("runs/detection"))
+    parser.add_argument("--dpi", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=None)
+    options = parser.parse_args()
+    made = build(options.out, options.size, dpi=options.dpi, seed=options.seed, workers=options.workers)
+    for name in get_args(SetName):
+        if name in made:
+            print(f"{name:14} {made[name]:>6} made")
+
+
+if __name__ == "__main__":
+    main()

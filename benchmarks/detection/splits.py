@@ -1,0 +1,144 @@
+"""Who is in which set: series, forgery methods, scanners and seeds held out, one at a time and together.
+
+The axes of THREATS, rules of the benchmark, 3:
+
+* **series**: whole states with all their generations: among them every MRV-B (a format that training never sees) and a
+  state in Arabic script;
+* **process**: for classes that are printed, the methods in ``HELD_METHODS`` (their printers and stocks);
+* **scanner**: the makes in ``HELD_SCANNERS``;
+* **identities**: persons and portraits come from the request's seed; the sets draw from ranges of seeds that are apart;
+* **class**: leaving one class out is a matter of which captures of ``train`` are used, and needs no set of its own.
+
+Half of every set is genuine. Wear is drawn alike for genuine and forged: 55 % are worn, 25 % heavily, and all of them
+lie and are lit as their scanner does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from dafec.specimens.forgeries import applicable, forgers
+
+from dafec.specimens.plan import Request, plan_requests
+from dafec.specimens.scanners import load_scanner, scanner_names
+from dafec.specimens.series import load_series, series_codes
+
+__all__ = ["HELD_METHODS", "HELD_SCANNERS", "HELD_STATES", "SETS", "SIZES", "DataSet", "SetName", "requests_of"]
+
+SetName = Literal["train", "development", "test", "test-series", "test-scanner", "test-process", "test-joint"]
+
+#: States that only ``test-series`` and ``test-joint`` know.
+HELD_STATES: frozenset[str] = frozenset({"QMB"})
+#: Scanners that only ``test-scanner`` and ``test-joint`` know.
+HELD_SCANNERS: frozenset[str] = frozenset({"reader-c"})
+#: Methods that only ``test-process`` and ``test-joint`` know, by class.
+HELD_METHODS: Mapping[str, frozenset[str]] = {}
+
+#: Captures a set, by size of the whole.
+SIZES: Mapping[str, Mapping[SetName, int]] = {
+    "tiny": {"train": 24, "test": 24},
+    "small": {
+        "train": 240,
+        "development": 80,
+        "test": 80,
+        "test-series": 80,
+        "test-scanner": 80,
+        "test-process": 80,
+        "test-joint": 80,
+    },
+    "full": {
+        "train": 4_000,
+        "development": 1_200,
+        "test": 1_200,
+        "test-series": 1_200,
+        "test-scanner": 1_200,
+        "test-process": 1_200,
+        "test-joint": 1_200,
+    },
+}
+
+#: Every set's place in the space of seeds; a set that is added later goes to the end.
+_SEEDS: Mapping[SetName, int] = {name: 1_000 * (at + 1) for at, name in enumerate(get_args(SetName))}
+_STREAM_METHOD, _STREAM_SCANNER = 9_001, 9_002
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What one set is drawn from."""
+
+    name: SetName
+    held_series: bool = False  # only series of held-out states; else only the others
+    held_scanners: bool = False
+    held_methods: bool = False
+
+    def series(self) -> tuple[str, ...]:
+        """Codes of its series."""
+        return tuple(
+            code for code in series_codes() if (load_series(code).identity[0] in HELD_STATES) == self.held_series
+        )
+
+    def scanners(self, dpi: int) -> tuple[str, ...]:
+        """Its scanners with three lights at a resolution."""
+        return tuple(
+            name
+            for name in scanner_names()
+            if (name in HELD_SCANNERS) == self.held_scanners
+            and dpi in load_scanner(name).dpis
+            and len(load_scanner(name).lights) == 3
+        )
+
+    def methods(self, class_id: str) -> tuple[str, ...]:
+        """Its methods of one class; all of them where the class has none held out."""
+        held = HELD_METHODS.get(class_id, frozenset())
+        known = next(tuple(forger.methods) for forger in forgers() if forger.id == class_id)
+        fitting = tuple(method for method in known if (method in held) == self.held_methods)
+        return fitting or known
+
+
+SETS: Mapping[SetName, DataSet] = {
+    "train": DataSet("train"),
+    "development": DataSet("development"),
+    "test": DataSet("test"),
+    "test-series": DataSet("test-series", held_series=True),
+    "test-scanner": DataSet("test-scanner", held_scanners=True),
+    "test-process": DataSet("test-process", held_methods=True),
+    "test-joint": DataSet("test-joint", held_series=True, held_scanners=True, held_methods=True),
+}
+
+
+def requests_of(name: SetName, count: int, *, dpi: int = 400, seed: int = 0) -> list[Request]:
+    """The captures of one set.
+
+    Args:
+        name: of the set.
+        count: captures.
+        dpi: resolution of all of them.
+        seed: another seed gives another set of the same kind; below 1,000.
+
+    Returns:
+        Requests; classes take turns, so that each has as many forgeries as any other that the series allow.
+    """
+    chosen = SETS[name]
+    codes, scanners = chosen.series(), chosen.scanners(dpi)
+    planned = plan_requests("all", count, forgery="none", dpi=dpi, seed=_SEEDS[name] + seed)
+    classes = [forger.id for forger in forgers()]
+    requests = []
+    for at, request in enumerate(planned):
+        code = codes[(at // 2) % len(codes)]  # a genuine and a forged one of each series in turn
+        lot = np.random.default_rng([request.seed, _STREAM_SCANNER])
+        own = replace(request, name=f"{name}-{at:05d}", series=code, scanner=scanners[int(lot.integers(len(scanners)))])
+        requests.append(_forged(own, chosen, classes, at // 2) if at % 2 else own)
+    return requests
+
+
+def _forged(request: Request, chosen: DataSet, classes: Sequence[str], turn: int) -> Request:
+    """The request with the class whose turn it is, or the next one that its series allows."""
+    series = load_series(request.series)
+    order = [classes[(turn + step) % len(classes)] for step in range(len(classes))]
+    class_id = next(known for known in order if applicable(known, series))
+    methods = chosen.methods(class_id)
+    lot = np.random.default_rng([request.seed, _STREAM_METHOD])
+    return replace(request, forgery=class_id, method=methods[int(lot.integers(len(methods)))])
