@@ -129,12 +129,12 @@ def _film(plate: Plate, h: int, w: int) -> _Film | None:
     if x1 <= x0 or y1 <= y0:
         return None
     ink = plate.ink
-    reflected = tuple((b, np.float32(10.0**-d - 1)) for b, d in enumerate(ink.density) if d > 0)
+    reflected = tuple((b, 10.0**-d - 1) for b, d in enumerate(ink.density) if d > 0)
     glowing = []
     for band in range(3):
         taken = 10.0 ** -(ink.uv_density + ink.density[band]) - 1
         if taken or ink.emission[band]:
-            glowing.append((band, np.float32(taken), np.float32(ink.emission[band])))
+            glowing.append((band, taken, ink.emission[band]))
     return _Film(plate.coverage, (x0, y0, x1, y1), (x0 - x, y0 - y), reflected, tuple(glowing))
 
 
@@ -145,7 +145,7 @@ def _ground(substrate: Substrate, grid: Grid, seed: int) -> tuple[Unit, Unit]:
     fine = cloudy(grid.shape, 0.12 * grid.px_per_mm, rng)
     ground = cv2.addWeighted(cloud, substrate.mottle * 0.8, fine, substrate.mottle * 0.6, 1.0)
     glow = cv2.addWeighted(cloud, -substrate.uv_mottle * 0.6, fine, substrate.uv_mottle * 0.8, 1.0)
-    return ground, glow
+    return np.asarray(ground, np.float32), np.asarray(glow, np.float32)
 
 
 def _laminate(film: Laminate, grid: Grid, reflectance: Unit, fluorescence: Unit) -> Unit:
@@ -187,7 +187,8 @@ def _lay(piece: Piece, grid: Grid, reflectance: Unit, fluorescence: Unit, shade:
     matrix = matrix.copy()
     matrix[:, 2] -= (x0, y0)
     size = (x1 - x0, y1 - y0)
-    mask = cv2.warpAffine(piece.mask, matrix, size, flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+    turned = cv2.warpAffine(piece.mask, matrix, size, flags=cv2.INTER_LINEAR)
+    mask = np.asarray(turned.astype(np.float32) / np.float32(255), np.float32)
     box = (slice(y0, y1), slice(x0, x1))
     if piece.glue is not None:
         _spread_glue(piece.glue, mask, reflectance[box], fluorescence[box], grid, seed)

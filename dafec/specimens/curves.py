@@ -89,8 +89,8 @@ def rosette(
     rings: int = 14,
     inner: float = 0.25,
     depth: float = 0.16,
-    twist: float = 0.5,
-    overtone: int = 3,
+    twist: float = 0.35,
+    overtone: int = 2,
     stretch: float = 1.0,
 ) -> list[Points]:
     """Closed rings of petals that turn against each other (draw with ``closed=True``).
@@ -102,7 +102,7 @@ def rosette(
         rings: how many.
         inner: radius of the innermost one, relative.
         depth: of the petals, relative to the ring.
-        twist: of a ring against the last, as a share of a petal.
+        twist: of a ring against the last, radians of a petal; every other ring turns the other way.
         overtone: multiple of the petals in a second wave.
         stretch: height over width.
 
@@ -113,9 +113,11 @@ def rosette(
     t = np.linspace(0, 2 * np.pi, max(400, round(radius_mm * 2 * np.pi / 0.1)))
     for ring in range(rings):
         share = ring / max(rings - 1, 1)
-        r = radius_mm * (inner + (1 - inner) * share) / (1 + depth * 1.35)
-        phase = ring * twist * 2 * np.pi / 6
-        rho = r * (1 + depth * np.sin(petals * t + phase) + 0.35 * depth * np.sin(overtone * petals * t - 1.7 * phase))
+        r = radius_mm * (inner + (1 - inner) * share) / (1 + depth * 1.2)
+        turn = ring * twist * (1 if ring % 2 else -1)
+        shape = np.sin(petals * t + turn) + 0.2 * np.sin(overtone * petals * t + overtone * turn)
+        slow = 0.25 * np.sin(petals / 2 * t) if petals % 2 == 0 else 0.0
+        rho = r * (1 + depth * (shape + slow) * (0.55 + 0.45 * share))
         curves.append(np.stack([centre_mm[0] + rho * np.cos(t), centre_mm[1] + stretch * rho * np.sin(t)], 1))
     return curves
 
@@ -339,11 +341,27 @@ def _along(path_mm: Points) -> tuple[NDArray[np.float64], Points, Points]:
 
 
 def _cut(curves: Sequence[Points], box: BoxMm) -> list[Points]:
-    """The stretches of the curves that lie in the box, to the nearest point."""
+    """The stretches of the curves that lie in the box, cut on its edges."""
+    low, high = np.array([box.x, box.y]), np.array([box.x + box.width, box.y + box.height])
     parts: list[Points] = []
     for curve in curves:
-        x, y = curve.T
-        inside = (x >= box.x) & (x <= box.x + box.width) & (y >= box.y) & (y <= box.y + box.height)
+        inside = np.all((curve >= low) & (curve <= high), axis=1)
         change = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(np.int8), [0]])))
-        parts += [curve[a:b] for a, b in zip(change[::2], change[1::2], strict=True) if b - a >= 2]
+        for a, b in zip(change[::2], change[1::2], strict=True):
+            ends = [curve[a:b]]
+            if a > 0:
+                ends.insert(0, _crossing(curve[a], curve[a - 1], low, high))
+            if b < len(curve):
+                ends.append(_crossing(curve[b - 1], curve[b], low, high))
+            part = np.concatenate(ends)
+            if len(part) >= 2:
+                parts.append(part)
     return parts
+
+
+def _crossing(inner: Points, outer: Points, low: Points, high: Points) -> Points:
+    """Where a step from inside to outside leaves the box (1, 2)."""
+    step = outer - inner
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(step > 0, (high - inner) / step, np.where(step < 0, (low - inner) / step, np.inf))
+    return (inner + step * min(1.0, float(np.min(reach))))[None]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -129,7 +130,7 @@ class _Outline:
         t = np.linspace(0, 1, steps + 1)[1:, None]
         layers = [np.broadcast_to(p, (steps, 2)) for p in control]
         while len(layers) > 1:
-            layers = [a * (1 - t) + b * t for a, b in zip(layers, layers[1:], strict=False)]
+            layers = [a * (1 - t) + b * t for a, b in pairwise(layers)]
         for x, y in layers[0]:
             self.line(float(x), float(y))
 
@@ -181,11 +182,22 @@ def _runs(text: str) -> list[tuple[bool, str]]:
     return runs[::-1]
 
 
-def _face_for(face: str, text: str) -> str:
-    """The face asked for, or the one beside it that holds these letters."""
-    if not any(map(_is_arabic, text)):
-        return _LATIN_OF.get(face, face) if any(c.isascii() and c.isalpha() for c in text) else face
-    return face if face in _LATIN_OF else _ARABIC_OF["bold" if face.endswith("bold") else ""]
+@cache
+def _has(face: str, char: str) -> bool:
+    return bool(_font(face)[0].get_nominal_glyph(ord(char)))
+
+
+def _faced(face: str, text: str) -> list[tuple[str, str]]:
+    """The text in stretches of one face: the one asked for, or the one that goes with it where that has no glyph."""
+    other = _LATIN_OF.get(face) or _ARABIC_OF["bold" if face.endswith("bold") else ""]
+    parts: list[tuple[str, str]] = []
+    for char in text:
+        own = face if _has(face, char) or not _has(other, char) else other
+        if parts and (parts[-1][0] == own or char == " "):
+            parts[-1] = (parts[-1][0], parts[-1][1] + char)
+        else:
+            parts.append((own, char))
+    return parts
 
 
 @cache
@@ -193,25 +205,21 @@ def _place(text: str, face: str) -> tuple[tuple[_Placed, ...], float]:
     """Glyphs of a line in ems of ``face`` and the line's length."""
     glyphs: list[_Placed] = []
     pen = 0.0
-    for arabic, part in _runs(text):
-        own = _face_for(face, part)
-        font, upem = _font(own)
-        scale = 1.0 if own == face else _cap_height_em(face) / _cap_height_em(own)
-        buffer = hb.Buffer()
-        buffer.add_str(part)
-        buffer.guess_segment_properties()
-        buffer.direction = "rtl" if arabic and any(not _is_digit(c) for c in part) else "ltr"
-        hb.shape(font, buffer, {"kern": face != "ocrb", "liga": face != "ocrb"})
-        for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-            glyphs.append(
-                _Placed(
-                    _glyph_edges(own, info.codepoint) * scale,
-                    pen + position.x_offset / upem * scale,
-                    position.y_offset / upem * scale,
-                    position.x_advance / upem * scale,
-                )
-            )
-            pen += position.x_advance / upem * scale
+    for arabic, run in _runs(text):
+        faced = _faced(face, run)
+        for own, part in faced[::-1] if arabic else faced:
+            font, upem = _font(own)
+            scale = 1.0 if own == face else _cap_height_em(face) / _cap_height_em(own)
+            buffer = hb.Buffer()
+            buffer.add_str(part)
+            buffer.guess_segment_properties()
+            buffer.direction = "rtl" if arabic and any(not _is_digit(c) for c in part) else "ltr"
+            hb.shape(font, buffer, {"kern": face != "ocrb", "liga": face != "ocrb"})
+            for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+                advance = position.x_advance / upem * scale
+                x, y = pen + position.x_offset / upem * scale, position.y_offset / upem * scale
+                glyphs.append(_Placed(_glyph_edges(own, info.codepoint) * scale, x, y, advance))
+                pen += advance
     return tuple(glyphs), pen
 
 
@@ -329,26 +337,26 @@ def edges_along(
     """Outlines of a text repeated along a curve (n, 2), as directed edges in millimetres."""
     em = height_mm / _cap_height_em(face)
     glyphs, length_em = _place(text, face)
-    step = np.hypot(*np.diff(curve_mm, axis=0).T)
-    arc = np.concatenate([[0.0], np.cumsum(step)])
-    edges = []
-    pen = 0.0
-    while pen < arc[-1]:
-        for glyph in glyphs:
-            width = glyph.advance * em + tracking_mm
-            middle = pen + width / 2
-            if middle > arc[-1]:
-                return edges
-            if len(glyph.edges):
-                here = np.array([np.interp(middle, arc, curve_mm[:, k]) for k in (0, 1)])
-                ahead = np.array([np.interp(middle + 0.05, arc, curve_mm[:, k]) for k in (0, 1)])
-                back = np.array([np.interp(middle - 0.05, arc, curve_mm[:, k]) for k in (0, 1)])
-                along = (ahead - back) / max(float(np.hypot(*(ahead - back))), 1e-9)
-                turn = np.array([along, [-along[1], along[0]]])
-                points = glyph.edges.reshape(-1, 2) * (em, -em) - (glyph.advance * em / 2, glyph.y * em)
-                edges.append((points @ turn + here).reshape(-1, 4))
-            pen += width
-        pen = max(pen, 1e-6) if length_em > 0 else arc[-1]
+    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(curve_mm, axis=0).T))])
+    widths = np.array([glyph.advance * em + tracking_mm for glyph in glyphs])
+    period = float(widths.sum())
+    if period <= 0 or length_em <= 0:
+        return []
+    middles = (np.cumsum(widths) - widths / 2)[None, :] + period * np.arange(int(arc[-1] / period) + 1)[:, None]
+    edges: list[NDArray[np.float64]] = []
+    for index, glyph in enumerate(glyphs):
+        middle = middles[:, index]
+        middle = middle[middle <= arc[-1] - widths[index] / 2]
+        if not len(glyph.edges) or not len(middle):
+            continue
+        here, ahead, back = (
+            np.stack([np.interp(middle + d, arc, curve_mm[:, k]) for k in (0, 1)], 1) for d in (0.0, 0.05, -0.05)
+        )
+        along = (ahead - back) / np.maximum(np.linalg.norm(ahead - back, axis=1, keepdims=True), 1e-9)
+        across = np.stack([-along[:, 1], along[:, 0]], 1)
+        points = glyph.edges.reshape(-1, 2) * (em, -em) - (glyph.advance * em / 2, glyph.y * em)
+        placed = here[:, None] + points[None, :, :1] * along[:, None] + points[None, :, 1:] * across[:, None]
+        edges.append(placed.reshape(-1, 4))
     return edges
 
 
@@ -361,7 +369,7 @@ def draw_mrz(
     pitch_mm: float = 2.54,
     line_distance_mm: float = 6.35,
     face: str = "ocrb",
-    height_mm: float = 2.4,
+    height_mm: float = 2.5,
     jitter: Jitter | None = None,
 ) -> tuple[Drawn, ...]:
     """The lines of a machine readable zone, each its own drawing.
@@ -374,7 +382,7 @@ def draw_mrz(
         pitch_mm: width of a cell; 2.54 mm in Doc 9303-3, section 4.4.
         line_distance_mm: between baselines; 6.35 mm in Doc 9303-4 and -6, 6.2 mm on some TD1 cards.
         face: the face; OCR-B in every genuine document.
-        height_mm: of a capital; OCR-B size I has 2.4 mm (ISO 1073-2).
+        height_mm: of a capital; 2.5 mm where the face has its own pitch of 2.54 mm.
         jitter: uneven setting, None for none.
 
     Returns:

@@ -129,18 +129,18 @@ def _line_art(plate: Plate, s: float, rng: np.random.Generator, bad: float) -> M
 
 @lru_cache(maxsize=8)
 def _noise_sheet(grain_px: float, width: int) -> Mask:
-    """Noise for edges, 0 to 255 about 127; it may be the same everywhere, because every plate begins elsewhere in it."""
+    """Noise for edges, 0 to 255 about 127; one for all, since every plate begins elsewhere in it."""
     noise = cloudy((1024, width), grain_px, np.random.default_rng([round(grain_px * 1000), 311]))
-    return np.clip(127.5 + 64 * noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(127.5 + 64 * noise, 0, 255), np.uint8)
 
 
 def _digital(plate: Plate, s: float, rng: np.random.Generator, bad: float) -> Mask:
     """Text as the dots of a digital printer."""
-    wanted = plate.coverage.astype(np.float32) / 255
+    wanted = np.asarray(plate.coverage.astype(np.float32) / np.float32(255), np.float32)
     if plate.process == "inkjet":
-        made = drops(wanted, s, 1200.0 / bad**0.5, rng, drop=1.7, jitter=0.22 * bad**0.5, random=0.05, overlap=1.6)
+        made = drops(wanted, s, 1200.0 / bad**0.5, rng, drop=1.7, jitter=0.22 * bad**0.5, random=0.05)
     elif plate.process == "laser_engraving":
-        made = drops(wanted, s, 600.0, rng, drop=1.45, jitter=0.06, random=0.04, overlap=1.4)
+        made = drops(wanted, s, 600.0, rng, drop=1.45, jitter=0.06, random=0.04)
     elif plate.process == "toner":
         ragged = wanted + cloudy((wanted.shape[0], wanted.shape[1]), 0.03 * s, rng) * np.float32(0.10)
         made = np.clip((cv2.GaussianBlur(ragged, (0, 0), 0.012 * s) - 0.5) * 1.6 + 0.5, 0, 1) * (wanted > 0)

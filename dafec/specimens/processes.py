@@ -25,10 +25,13 @@ from dafec.specimens.model import Grid, Ink, Mask, Plate, Process, Role, Unit
 from dafec.specimens.press import press
 from dafec.specimens.screens import Spot, am_dots, cloudy, drops, separate, specks
 
-__all__ = ["default_inks", "press", "print_continuous"]
+__all__ = ["coverages", "default_inks", "press", "print_continuous", "screened_plates"]
 
 #: Screen angles of cyan, magenta, yellow and black, degrees: the strong ones 30 apart, yellow where it offends least.
 ANGLES_DEG = (15.0, 75.0, 0.0, 45.0)
+
+#: Lightness below which black is used: droplets of black would show in the lights, a fine screen hides them.
+_BLACK_START: dict[Process, float] = {"inkjet": 0.55, "toner": 0.42}
 
 _FAMILIES: dict[Process, tuple[str, ...]] = {
     "offset": ("offset_cyan", "offset_magenta", "offset_yellow_process", "offset_black"),
@@ -88,21 +91,53 @@ def print_continuous(
         The plates, in the order of printing.
     """
     inks = tuple(inks) if inks is not None else default_inks(process)
-    picture = np.asarray(image, np.float32)
+    wanted = coverages(process, np.asarray(image, np.float32), inks, black=black)
+    limit = np.float32(strength) if mask is None else mask.astype(np.float32) * np.float32(strength / 255)
+    return screened_plates(
+        process,
+        tuple(np.asarray(c * limit, np.float32) for c in wanted),
+        inks,
+        grid,
+        at_px,
+        role,
+        name,
+        seed,
+        lpi=lpi,
+        dpi=dpi,
+        spot=spot,
+        angles_deg=angles_deg,
+    )
+
+
+def coverages(process: Process, picture: Unit, inks: Sequence[Ink], *, black: float = 0.9) -> tuple[Unit, ...]:
+    """What each ink has to cover for a picture, before any dots (h, w each)."""
     if len(inks) == 1:
-        coverages = (_grey_coverage(picture, inks[0]),)
-    else:
-        colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
-        coverages = separate(colour, inks, black=black)
-    limit = None if mask is None else mask.astype(np.float32) / 255
+        return (_grey_coverage(picture, inks[0]),)
+    colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    return separate(colour, inks, black=black, black_start=_BLACK_START.get(process, 0.35))
+
+
+def screened_plates(
+    process: Process,
+    wanted: Sequence[Unit],
+    inks: Sequence[Ink],
+    grid: Grid,
+    at_px: tuple[int, int],
+    role: Role,
+    name: str,
+    seed: int,
+    *,
+    lpi: float | None = None,
+    dpi: float | None = None,
+    spot: Spot | None = None,
+    angles_deg: Sequence[float] = ANGLES_DEG,
+) -> tuple[Plate, ...]:
+    """Wanted coverages (h, w) as plates with the dots of the process; arguments as ``print_continuous``."""
     plates = []
-    for index, (own, coverage) in enumerate(zip(inks, coverages, strict=True)):
-        wanted = coverage * np.float32(strength)
-        if limit is not None:
-            wanted = wanted * limit
+    for index, (own, coverage) in enumerate(zip(inks, wanted, strict=True)):
         rng = np.random.default_rng([seed, 211, index])
         angle = angles_deg[index] if len(inks) > 1 else 45.0
-        dots = _dots(process, wanted, grid, rng, lpi=lpi, dpi=dpi, spot=spot, angle_deg=angle)
+        dots = _dots(process, coverage, grid, rng, lpi=lpi, dpi=dpi, spot=spot, angle_deg=angle)
         label = name if len(inks) == 1 else f"{name} {own.name}"
         plates.append(Plate(role, own, _mask(dots), at_px, process, label, screened=True))
     return tuple(plates)
@@ -128,7 +163,7 @@ def _dots(
     s = grid.px_per_mm
     shape = (wanted.shape[0], wanted.shape[1])
     if process == "inkjet":
-        return drops(wanted, s, dpi or 720.0, rng)
+        return drops(wanted, s, dpi or 1000.0, rng)
     if process == "dye_sublimation":
         return _dye(wanted, s, dpi or 300.0, rng)
     if process == "laser_engraving":
@@ -151,16 +186,16 @@ def _dye(wanted: Unit, s: float, dpi: float, rng: np.random.Generator) -> Unit:
     pitch = s * 25.4 / dpi
     rows, columns = max(1, round(h / pitch)), max(1, round(w / pitch))
     coarse = cv2.resize(wanted, (columns, rows), interpolation=cv2.INTER_AREA)
-    coarse *= 1 + rng.normal(0, 0.012, (1, columns)).astype(np.float32)
-    coarse *= 1 + rng.normal(0, 0.008, (rows, 1)).astype(np.float32)
+    streaks = rng.normal(0, 0.012, (1, columns)) + rng.normal(0, 0.008, (rows, 1))
+    coarse = np.asarray(coarse + streaks * 2 * coarse * (1 - coarse), np.float32)
     soft = cv2.GaussianBlur(cv2.resize(coarse, (w, h), interpolation=cv2.INTER_LINEAR), (0, 0), 0.45 * pitch)
-    lines = 1 + 0.035 * np.cos(2 * np.pi * (np.arange(h) + 0.5) / pitch).astype(np.float32)[:, None]
-    columns_lines = 1 + 0.015 * np.cos(2 * np.pi * (np.arange(w) + 0.5) / pitch).astype(np.float32)[None, :]
-    return np.asarray(np.clip(soft * lines * columns_lines, 0, 1), np.float32)
+    down = 0.07 * np.cos(2 * np.pi * (np.arange(h) + 0.5) / pitch).astype(np.float32)[:, None]
+    across = 0.03 * np.cos(2 * np.pi * (np.arange(w) + 0.5) / pitch).astype(np.float32)[None, :]
+    return np.asarray(np.clip(soft + (down + across) * soft * (1 - soft), 0, 1), np.float32)
 
 
 def _engraved(wanted: Unit, s: float, dpi: float, rng: np.random.Generator) -> Unit:
-    """Spots along raster lines, larger where it is darker; polycarbonate chars by chance."""
+    """Spots along raster lines, larger where it is darker; polycarbonate chars by chance, and never quite to black."""
     h, w = wanted.shape
     pitch = s * 25.4 / dpi
     char = cloudy((h, w), 0.05 * s, rng) * np.float32(0.10)
@@ -169,11 +204,10 @@ def _engraved(wanted: Unit, s: float, dpi: float, rng: np.random.Generator) -> U
     row = np.floor((y + 0.5) / pitch)
     along = np.cos(2 * np.pi * (x / (1.25 * pitch) + 0.5 * (row % 2)))
     height = (0.62 * across + 0.38 * along) * 0.5
-    tone = np.clip(wanted, 0, 1)
-    return np.asarray(
-        np.clip(tone + (height + char) * np.sqrt(np.maximum(tone * (1 - tone), 0)) * 1.7, 0, 1) * (wanted > 0.012),
-        np.float32,
-    )
+    tone = np.clip(wanted, 0, 1) * np.float32(0.975)
+    swing = np.sqrt(np.maximum(tone * (1.02 - tone), 0))
+    burnt = np.clip(tone + (height + char) * swing * np.float32(1.7), 0, 1)
+    return np.asarray(burnt * np.clip((wanted - 0.01) * 50, 0, 1), np.float32)
 
 
 def _mask(coverage: Unit) -> Mask:

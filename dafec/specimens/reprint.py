@@ -15,7 +15,7 @@ import numpy as np
 from dafec.geometry import BoxMm
 from dafec.specimens.compose import compose
 from dafec.specimens.model import Appearance, Artwork, Grid, Ink, Process, Role, Substrate, Unit
-from dafec.specimens.processes import default_inks, print_continuous
+from dafec.specimens.processes import coverages, default_inks, screened_plates
 from dafec.specimens.screens import Spot
 
 __all__ = ["ForgerScanner", "forger_scan", "reprint"]
@@ -39,10 +39,9 @@ def forger_scan(appearance: Appearance, scanner: ForgerScanner, seed: int) -> Un
     grid = appearance.grid
     scale = scanner.dpi / grid.dpi
     size = (max(1, round(grid.shape[1] * scale)), max(1, round(grid.shape[0] * scale)))
-    visible = np.ascontiguousarray(appearance.reflectance[..., :3])
+    seen = cv2.resize(appearance.reflectance, size, interpolation=cv2.INTER_AREA)[..., :3]
     if appearance.shade is not None:
-        visible = visible * appearance.shade[..., None]
-    seen = cv2.resize(visible, size, interpolation=cv2.INTER_AREA)
+        seen = seen * cv2.resize(appearance.shade, size, interpolation=cv2.INTER_AREA)[..., None]
     seen = cv2.GaussianBlur(seen, (0, 0), max(scanner.blur_mm * scanner.dpi / 25.4, 0.2))
     rng = np.random.default_rng([seed, 401])
     seen = seen + rng.standard_normal(seen.shape, np.float32) * (scanner.noise * np.sqrt(np.maximum(seen, 0.02) * 2))
@@ -102,21 +101,13 @@ def reprint(
         s = device.dpi / 25.4
         x, y = max(0, round(crop_mm.x * s)), max(0, round(crop_mm.y * s))
         picture = picture[y : y + max(1, round(crop_mm.height * s)), x : x + max(1, round(crop_mm.width * s))]
+    own = tuple(inks) if inks is not None else default_inks(process)
     rows, columns = grid.shape
-    image = cv2.resize(np.ascontiguousarray(picture), (columns, rows), interpolation=cv2.INTER_CUBIC)
-    plates = print_continuous(
-        process,
-        np.clip(image, 0, 1),
-        grid,
-        (0, 0),
-        role,
-        name,
-        seed,
-        inks=inks if inks is not None else default_inks(process),
-        lpi=lpi,
-        dpi=dpi,
-        spot=spot,
-        strength=strength,
-    )
+    wanted = [
+        np.asarray(cv2.resize(c * np.float32(strength), (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+        for c in coverages(process, np.ascontiguousarray(picture), own)
+    ]
+    dpi = dpi or (600.0 if process == "inkjet" else None)
+    plates = screened_plates(process, wanted, own, grid, (0, 0), role, name, seed, lpi=lpi, dpi=dpi, spot=spot)
     whole = isinstance(source, Artwork) and crop_mm is None
     return Artwork(grid, substrate, plates, boxes_mm=source.boxes_mm if whole and isinstance(source, Artwork) else {})

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dafec.specimens.model import Ink, Unit
 
-__all__ = ["Spot", "am_dots", "cloudy", "drops", "separate", "specks", "tone_area"]
+__all__ = ["Spot", "am_dots", "cloudy", "drops", "separate", "specks"]
 
 Spot = Literal["round", "ellipse", "line"]
 
@@ -79,25 +79,31 @@ class _Screen:
     tone: NDArray[np.float64]  # (levels,): tone to ask for to cover 0, 1/32, ... of the area
 
 
-@lru_cache(maxsize=24)
-def _screen(px_per_cell: float, angle_deg: float, spot: Spot) -> _Screen:
+def _supercell(px_per_cell: float, angle_deg: float) -> tuple[int, int, int]:
+    """Side of a tile in pixels, cells along and across it: the smallest that is true to 0.1 %, or else the truest."""
     a = np.deg2rad(angle_deg)
     best = (np.inf, 64, 1, 0)
-    for size in range(64, 385):
-        m, n = round(size * np.cos(a) / px_per_cell), round(size * np.sin(a) / px_per_cell)
-        if m == n == 0:
-            continue
-        error = np.hypot(m - size * np.cos(a) / px_per_cell, n - size * np.sin(a) / px_per_cell) / np.hypot(m, n)
-        if error < best[0] - 2e-4:
+    for size in range(48, 385):
+        along, across = size * np.cos(a) / px_per_cell, size * np.sin(a) / px_per_cell
+        m, n = round(float(along)), round(float(across))
+        error = float(np.hypot(m - along, n - across) / np.hypot(along, across))
+        if (m or n) and error < best[0]:
             best = (error, size, m, n)
-    _, size, m, n = best
-    sub = 4
-    y, x = np.mgrid[0 : size * sub, 0 : size * sub] / sub
+        if best[0] < 1e-3:
+            break
+    return best[1:]
+
+
+@lru_cache(maxsize=24)
+def _screen(px_per_cell: float, angle_deg: float, spot: Spot) -> _Screen:
+    size, m, n = _supercell(px_per_cell, angle_deg)
+    sub = 4 if size <= 256 else 2
+    y, x = np.mgrid[0 : size * sub, 0 : size * sub].astype(np.float32) / np.float32(sub)
     u, v = 2 * np.pi * (m * x + n * y) / size, 2 * np.pi * (m * y - n * x) / size
     weights = {"round": (1.0, 1.0), "ellipse": (1.0, 0.72), "line": (1.0, 0.12)}[spot]
     height = weights[0] * np.cos(u) + weights[1] * np.cos(v)
-    order = np.sort(height, axis=None)[::-1]
-    fine = np.searchsorted(-order, -height) / height.size
+    counts, limits = np.histogram(height, bins=4096)
+    fine = 1 - np.interp(height, limits[1:], np.cumsum(counts) / height.size)
     threshold = cv2.resize(fine.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
     wrapped = np.pad(threshold, 1, mode="wrap")
     slope = np.hypot(wrapped[1:-1, 2:] - wrapped[1:-1, :-2], wrapped[2:, 1:-1] - wrapped[:-2, 1:-1]) / 2
@@ -142,7 +148,7 @@ def am_dots(
     return out
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _blue_noise(seed: int, size: int = 128) -> Unit:
     """Thresholds (size, size) of 0 to 1 whose patterns have no coarse structure: white noise, sharpened and ranked."""
     field = np.random.default_rng([seed, 7]).standard_normal((size, size)).astype(np.float32)
@@ -155,9 +161,13 @@ def _blue_noise(seed: int, size: int = 128) -> Unit:
     return (field + 1.7) / np.float32(3.4)
 
 
-def tone_area(coverage: Unit, overlap: float) -> Unit:
-    """Share of cells to fill for a coverage, where a drop is ``overlap`` times its cell."""
-    return np.asarray(1 - (1 - np.minimum(coverage, 0.999)) ** np.float32(1 / overlap), np.float32)
+@lru_cache(maxsize=8)
+def _thresholds(random: float) -> Unit:
+    """Blue noise with white noise in it (512, 512), within 0 to 1 and none of them 0."""
+    tiles = [[_blue_noise(2 * (row % 2) + column % 2) for column in range(4)] for row in range(4)]
+    noise = np.random.default_rng(19).standard_normal((512, 512)).astype(np.float32)
+    field = np.abs(np.block(tiles) + noise * np.float32(random))
+    return np.asarray(np.clip(np.where(field > 1, 2 - field, field), 0.004, 0.99), np.float32)
 
 
 def drops(
@@ -169,7 +179,6 @@ def drops(
     drop: float = 1.3,
     jitter: float = 0.14,
     random: float = 0.12,
-    overlap: float = 1.25,
 ) -> Unit:
     """Drops of one size, strewn by blue noise (inkjet), or spots burnt one by one (engraving, with little jitter).
 
@@ -181,25 +190,55 @@ def drops(
         drop: diameter of a drop over the pitch.
         jitter: of its place, over the pitch, 1 sigma.
         random: white noise in the thresholds.
-        overlap: how much of its cells' coverage a full field has.
 
     Returns:
         Coverage with drops (h, w).
     """
-    h, w = coverage.shape
     pitch = px_per_mm * 25.4 / dpi
+    wanted, got = _drop_tones(round(pitch, 3), drop, jitter, random)
+    table = np.interp(np.linspace(0, 1, 256), got, wanted).astype(np.float32)
+    h, w = coverage.shape
     rows, columns = max(1, round(h / pitch)), max(1, round(w / pitch))
     down = cv2.INTER_AREA if pitch >= 1 else cv2.INTER_LINEAR
-    asked = tone_area(cv2.resize(coverage, (columns, rows), interpolation=down), overlap)
-    tile = np.roll(_blue_noise(int(rng.integers(4))), tuple(int(v) for v in rng.integers(0, 128, 2)), axis=(0, 1))
-    threshold = np.tile(tile, (-(-rows // 128), -(-columns // 128)))[:rows, :columns]
-    threshold = threshold + rng.standard_normal((rows, columns), np.float32) * np.float32(random)
-    threshold = np.where(asked > 0.985, -1.0, np.maximum(threshold, 0.003))
-    y, x = np.nonzero(asked > threshold)
+    asked = cv2.convertScaleAbs(cv2.resize(coverage, (columns, rows), interpolation=down), alpha=255)
+    return _strew(np.asarray(cv2.LUT(asked, table), np.float32), (h, w), pitch, rng, drop, jitter, random)
+
+
+@lru_cache(maxsize=16)
+def _drop_tones(
+    pitch: float, drop: float, jitter: float, random: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of cells filled, and the coverage that drops of this kind then make."""
+    shares = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0])
+    cells = 128
+    side = max(32, round(cells * pitch))
+    rng = np.random.default_rng(17)
+    got = [0.0]
+    for share in shares[1:]:
+        field = np.full((cells, cells), share, np.float32)
+        got.append(float(_strew(field, (side, side), pitch, rng, drop, jitter, random)[4:-4, 4:-4].mean()))
+    rising = np.maximum.accumulate(np.array(got) + np.arange(len(got)) * 1e-6)
+    return shares, rising / rising[-1]
+
+
+def _strew(
+    shares: Unit,
+    shape: tuple[int, int],
+    pitch: float,
+    rng: np.random.Generator,
+    drop: float,
+    jitter: float,
+    random: float,
+) -> Unit:
+    """Drops for a raster of cells of which each wants its share (rows, columns), on a grid of this shape."""
+    rows, columns = shares.shape
+    tile = np.roll(_thresholds(random), tuple(int(v) for v in rng.integers(0, 512, 2)), axis=(0, 1))
+    threshold = np.tile(tile, (-(-rows // 512), -(-columns // 512)))[:rows, :columns]
+    y, x = np.nonzero(shares > threshold)
     swath = rng.normal(0, 0.10, rows // 48 + 1)[y // 48] + np.where(y % 2 == 0, 0.06, -0.06)
-    px = (x + 0.5 + rng.standard_normal(len(x), np.float32) * jitter + swath) * (w / columns) - 0.5
-    py = (y + 0.5 + rng.standard_normal(len(y), np.float32) * jitter) * (h / rows) - 0.5
-    return _splat((h, w), px, py, np.pi / 4 * (drop * pitch) ** 2, drop * pitch / 4)
+    px = (x + 0.5 + rng.standard_normal(len(x), np.float32) * jitter + swath) * (shape[1] / columns) - 0.5
+    py = (y + 0.5 + rng.standard_normal(len(y), np.float32) * jitter) * (shape[0] / rows) - 0.5
+    return _splat(shape, px, py, np.pi / 4 * (drop * pitch) ** 2, drop * pitch / 4)
 
 
 def _splat(
@@ -216,8 +255,8 @@ def _splat(
         np.add.at(flat, place + dy * (w + 3) + dx, weight * np.float32(area_px))
     left = float(np.sqrt(max(sigma_px**2 - 0.16, 0.04)))
     soft = np.asarray(cv2.GaussianBlur(sums, (0, 0), left), np.float32)[1:-2, 1:-2]
-    squared = soft * soft
-    return np.asarray(soft / np.sqrt(np.sqrt(1 + squared * squared)), np.float32)
+    power = np.square(np.square(np.square(soft)))
+    return np.asarray(soft / np.power(1 + power, np.float32(0.125)), np.float32)
 
 
 def specks(near: Unit, px_per_mm: float, rng: np.random.Generator, *, each_mm2: float, size_um: float = 14.0) -> Unit:
