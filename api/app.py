@@ -26,6 +26,7 @@ from api.routes import health, pages, screenings
 from api.settings import Settings
 from api.state import ServiceState
 from api.store import Store
+from api.upkeep import keep_up
 from api.uploads import ByteBudget
 from api.viewer.assets import StaticFolder
 from api.walls import OuterWall
@@ -80,7 +81,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state: ServiceState = app.state.service
         try:
-            store = Store(settings.data, settings.lock_timeout_s)
+            store = Store(settings.store_places(), settings.lock_timeout_s)
         except DafecError as error:
             app.state.startup_error = error
             raise
@@ -99,9 +100,10 @@ def _lifespan(
             )
             state.casework = casework
             _log.info("ready", screenings=store.count())
-            yield
-            state.casework = None
-            await casework.drain()
+            async with keep_up(store, settings):
+                yield
+                state.casework = None
+                await casework.drain()
         except DafecError as error:
             app.state.startup_error = error
             raise

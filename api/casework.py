@@ -19,8 +19,11 @@ import structlog
 
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
+from api.personal import without_personal_data
 from api.pictures import check_crop, display_picture, light_of_check
+from api.security.audit_entry import AuditEvent, actor
 from api.store import NewScreening, ScreeningPage, ScreeningRecord, Store, StoredImage
+from api.store.retention import held_from_the_start
 from api.uploads import Upload
 from dafec.capture import Capture, Frame, Light
 from dafec.errors import DafecError
@@ -132,10 +135,10 @@ class Casework:
         if key_digest is not None:
             known = await self._pictures.run(self.store.get_by_key, key_digest)
             if known is not None:
-                return _replay(known, digest)
-        return await self.pool.run(self._screen_and_keep, upload, digest, key_digest)
+                return await self._read(self._replay, known, digest, actor())
+        return await self.pool.run(self._screen_and_keep, upload, digest, key_digest, actor())
 
-    def _screen_and_keep(self, upload: Upload, digest: str, key_digest: bytes | None) -> Outcome:
+    def _screen_and_keep(self, upload: Upload, digest: str, key_digest: bytes | None, who: str) -> Outcome:
         if self.store.free_bytes() < self._min_free_bytes:
             raise ServiceError("storage.full", status=507)
         capture = self._screener.decode(upload.images, upload.label, upload.statement)
@@ -151,20 +154,49 @@ class Casework:
             images_digest=digest,
             key_digest=key_digest,
             images=_images(upload, capture),
+            result=without_personal_data(report).to_json(),
+            held=held_from_the_start(report.verdict.level),
+            actor=who,
         )
         if self.store.add(new) or key_digest is None:
             return Outcome(new.id, new.report, created=True)
         winner = self.store.get_by_key(key_digest)
         if winner is None:
             raise ServiceError("storage.failed", status=500)
-        return _replay(winner, digest)
+        return self._replay(winner, digest, who)
+
+    def _replay(self, record: ScreeningRecord, digest: str, who: str) -> Outcome:
+        if record.images_digest != digest:
+            raise ServiceError("screening.key_reused", status=409)
+        self.store.log(AuditEvent("screening.viewed", f"screening:{record.id}", actor=who))
+        return Outcome(record.id, record.report, created=False)
 
     async def get(self, screening_id: str) -> ScreeningRecord:
-        """The screening of that id. Raises ServiceError ``screening.not_found``."""
+        """The screening of that id; that it was handed out is on record before it is.
+
+        Raises:
+            ServiceError: ``screening.not_found``, or ``storage.*`` where the audit log cannot be written.
+        """
+        record = await self._find(screening_id)
+        await self._log("screening.viewed", screening_id)
+        return record
+
+    async def _find(self, screening_id: str) -> ScreeningRecord:
         record = await self._read(self.store.get, screening_id)
         if record is None:
             raise ServiceError("screening.not_found", status=404)
         return record
+
+    async def _log(self, action: str, screening_id: str, **details: str | int) -> None:
+        await self._read(self.store.log, AuditEvent(action, f"screening:{screening_id}", details))
+
+    async def hold(self, screening_id: str, *, held: bool) -> None:
+        """Keeps a screening's images and personal data until released, or releases them.
+
+        Raises:
+            ServiceError: ``screening.not_found``, ``screening.images_deleted``.
+        """
+        await self._read(self.store.set_hold, screening_id, held=held, who=actor())
 
     async def newest(self, limit: int, after: str | None) -> ScreeningPage:
         """Screenings, newest first. Raises ServiceError ``screening.cursor_unknown``."""
@@ -174,18 +206,29 @@ class Casework:
         return page
 
     async def original(self, screening_id: str, page: int, light: Light) -> Picture:
-        """An image as it was handed in. Raises ServiceError ``screening.not_found``, ``screening.no_image``."""
-        record = await self.get(screening_id)
+        """An image as it was handed in.
+
+        Raises:
+            ServiceError: ``screening.not_found``, ``screening.no_image``, ``screening.images_deleted``,
+                ``storage.key_lost``.
+        """
+        picture = await self._picture(await self._find(screening_id), page, light)
+        await self._log("image.exported", screening_id, page=page, light=light, form="original")
+        return picture
+
+    async def _picture(self, record: ScreeningRecord, page: int, light: Light) -> Picture:
         image = next((i for i in record.images if i.page == page and i.light == light), None)
         if image is None:
             raise ServiceError("screening.no_image", status=404)
-        return Picture(await self._read(self.store.blobs.read, image.sha256), image.media_type)
+        return Picture(await self._read(self.store.image, record.id, image), image.media_type)
 
     async def display(self, screening_id: str, page: int, light: Light) -> Picture:
         """An image as PNG for the screen: the document cut out and turned upright where its outline is known."""
-        report = parse_report((await self.get(screening_id)).report)
-        original = await self.original(screening_id, page, light)
-        return Picture(await self._read(self._display, original.data, page, light, report), "image/png")
+        record = await self._find(screening_id)
+        original = await self._picture(record, page, light)
+        shown = await self._read(self._display, original.data, page, light, parse_report(record.report))
+        await self._log("image.viewed", screening_id, page=page, light=light, form="display")
+        return Picture(shown, "image/png")
 
     def _display(self, data: bytes, page: int, light: Light, report: Report) -> bytes:
         frame = self._frame(data, page, light)
@@ -201,14 +244,17 @@ class Casework:
 
     async def crop(self, screening_id: str, check_id: str) -> Picture:
         """The region a check is about, as PNG. Raises ServiceError ``screening.no_region``."""
-        report = parse_report((await self.get(screening_id)).report)
+        record = await self._find(screening_id)
+        report = parse_report(record.report)
         check = next((c for c in report.checks if c.id == check_id), None)
         if check is None or check.region_mm is None or report.document.outline_px is None:
             raise ServiceError("screening.no_region", status=404)
-        frames = report.capture.pages[report.document.page].frames
-        light = light_of_check(check_id, tuple(f.light for f in frames))
-        original = await self.original(screening_id, report.document.page, light)
-        return Picture(await self._read(self._crop, original.data, light, report, check.region_mm), "image/png")
+        page = report.document.page
+        light = light_of_check(check_id, tuple(f.light for f in report.capture.pages[page].frames))
+        original = await self._picture(record, page, light)
+        shown = await self._read(self._crop, original.data, light, report, check.region_mm)
+        await self._log("image.viewed", screening_id, page=page, light=light, form="region", check=check_id.lower())
+        return Picture(shown, "image/png")
 
     def _crop(self, data: bytes, light: Light, report: Report, region_mm: tuple[float, float, float, float]) -> bytes:
         frame = self._frame(data, report.document.page, light)
@@ -220,12 +266,6 @@ class Casework:
     async def drain(self) -> None:
         """Waits for every screening that was begun; their errors belong to their callers."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _replay(record: ScreeningRecord, digest: str) -> Outcome:
-    if record.images_digest != digest:
-        raise ServiceError("screening.key_reused", status=409)
-    return Outcome(record.id, record.report, created=False)
 
 
 def _images(upload: Upload, capture: Capture) -> tuple[StoredImage, ...]:

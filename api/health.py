@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from api.casework import Casework
-from api.errors import ServiceError
+from dafec.errors import DafecError
 
 __all__ = ["Readiness", "check_readiness"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +19,17 @@ class Readiness:
     """One answer about the service's state; every name is True where it works."""
 
     models: bool  # loaded and warmed up
-    database: bool  # a write to the database and to the folder of images succeeded
+    database: bool  # a write to the database succeeded
+    images: bool  # a write to where the images go succeeded
+    keys: bool  # there is a key to seal what comes
     disk_space: bool  # more is free than the settings ask for
     queue: bool  # a screening would be taken now
+    notices: tuple[str, ...] = ()  # codes of what is wrong although screenings are made and kept
 
     @property
     def ready(self) -> bool:
         """Whether all of it works."""
-        return self.models and self.database and self.disk_space and self.queue
+        return all((self.models, self.database, self.images, self.keys, self.disk_space, self.queue))
 
 
 def check_readiness(casework: Casework | None, min_free_bytes: int) -> Readiness:
@@ -33,14 +40,25 @@ def check_readiness(casework: Casework | None, min_free_bytes: int) -> Readiness
         min_free_bytes: free disk space below which the service is not ready.
     """
     if casework is None:
-        return Readiness(models=False, database=False, disk_space=False, queue=False)
+        return Readiness(models=False, database=False, images=False, keys=False, disk_space=False, queue=False)
+    store = casework.store
+    found, notices = _try(store.notices)
+    keys, _ = _try(lambda: store.keyring.current)
+    disk_space, free = _try(store.free_bytes)
+    return Readiness(
+        models=True,
+        database=_try(store.probe)[0] and found,
+        images=_try(store.probe_blobs)[0],
+        keys=keys,
+        disk_space=disk_space and (free or 0) >= min_free_bytes,
+        queue=not casework.pool.full,
+        notices=notices or (),
+    )
+
+
+def _try(function: Callable[[], T]) -> tuple[bool, T | None]:
+    """Whether it works, and what it gives."""
     try:
-        casework.store.probe()
-        database = True
-    except ServiceError:
-        database = False
-    try:
-        disk_space = casework.store.free_bytes() >= min_free_bytes
-    except ServiceError:
-        disk_space = False
-    return Readiness(models=True, database=database, disk_space=disk_space, queue=not casework.pool.full)
+        return True, function()
+    except DafecError:
+        return False, None

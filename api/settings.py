@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.store.places import StorePlaces
+from api.store.retention import RetentionPolicy
 from dafec.errors import UsageError
 
 __all__ = ["ENVIRONMENT_PREFIX", "Settings", "is_loopback", "load_settings"]
@@ -31,6 +34,46 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen at; another than this machine needs allow_network.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     data: Path = Field(Path("data"), description="Folder of the database and the images; made where it is missing.")
+    database: str | None = Field(
+        None,
+        repr=False,
+        description="Address of a PostgreSQL database, postgresql://user:password@host/name; without one SQLite in the "
+        "data folder.",
+    )
+    blobs: str | None = Field(
+        None,
+        description="Where the encrypted images go, s3://bucket/prefix?endpoint=https://host; without it into the data "
+        "folder. The credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    )
+    keys: Path | None = Field(
+        None,
+        description="Folder of the keys, outside the data folder; without it beside that, named <data>-keys. Without "
+        "these files no image can be read: keep a copy in a safe place.",
+    )
+    new_key: bool = Field(
+        default=False,
+        description="Go on with a new master key though the one of a shared database is not here; for the case that "
+        "it is lost on every machine.",
+    )
+    keep_cleared_hours: float = Field(
+        24.0,
+        ge=0,
+        description="Hours that images and personal data are kept of a document without a finding, or of one "
+        "that was released from a hold.",
+    )
+    keep_open_hours: float = Field(
+        720.0,
+        ge=0,
+        description="Hours that images and personal data are kept where the verdict was look or not checked.",
+    )
+    keep_held_days: float = Field(
+        1825.0,
+        ge=0,
+        description="Days that images and personal data are kept under hold; what is referred is held at once.",
+    )
+    upkeep_interval_s: float = Field(
+        60.0, gt=0, description="Time between two rounds of forgetting, clearing up and signing the audit log."
+    )
     allow_network: bool = Field(
         default=False, description="Listen beyond this machine. There is no login yet: anyone who reaches it can read."
     )
@@ -54,6 +97,18 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(
         512 * _MIB, ge=0, description="Free disk space below which the service is not ready and takes no screening."
     )
+
+    def store_places(self) -> StorePlaces:
+        """Where the store's parts lie."""
+        return StorePlaces(self.data, self.database, self.blobs, self.keys, self.new_key)
+
+    def retention(self) -> RetentionPolicy:
+        """How long what is kept."""
+        return RetentionPolicy(
+            timedelta(hours=self.keep_cleared_hours),
+            timedelta(hours=self.keep_open_hours),
+            timedelta(days=self.keep_held_days),
+        )
 
     def host_names(self) -> frozenset[str]:
         """Host names, lower case and without port, that requests may carry."""

@@ -24,6 +24,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ServiceError, error_response, preferred_language
+from api.security.audit_entry import acting
 from dafec.errors import DafecError
 
 __all__ = ["SECURITY_HEADERS", "OuterWall"]
@@ -71,11 +72,8 @@ class OuterWall:
         answer = _Answer(send, request_id)
         begun = time.perf_counter()
         try:
-            refusal = self._refusal(scope["method"], headers)
-            if refusal is not None:
-                await self._answer_error(refusal, scope, receive, answer)
-            else:
-                await self._app(scope, receive, answer)
+            with acting("anonymous"):  # whoever it is has no login yet
+                await self._handle(scope, receive, answer, headers)
         except Exception as error:  # the one outer wall of HTTP: nothing gets past it
             _log.error("request_failed", request_id=request_id, error=type(error).__name__, at=_place(error))
             if answer.begun:
@@ -90,6 +88,13 @@ class OuterWall:
                 status=answer.status,
                 elapsed_ms=round((time.perf_counter() - begun) * 1000, 1),
             )
+
+    async def _handle(self, scope: Scope, receive: Receive, answer: _Answer, headers: Headers) -> None:
+        refusal = self._refusal(scope["method"], headers)
+        if refusal is not None:
+            await self._answer_error(refusal, scope, receive, answer)
+        else:
+            await self._app(scope, receive, answer)
 
     def _refusal(self, method: str, headers: Headers) -> DafecError | None:
         host = headers.get("host", "")

@@ -31,9 +31,15 @@ class Ready(BaseModel):
     model_config = ConfigDict(extra="forbid")
     status: Literal["ready"]
     models: bool = Field(description="Loaded and warmed up.")
-    database: bool = Field(description="A write to the database and to the folder of images succeeded.")
+    database: bool = Field(description="A write to the database succeeded.")
+    images: bool = Field(description="A write to where the images go succeeded.")
+    keys: bool = Field(description="There is a key to seal what comes.")
     disk_space: bool = Field(description="More is free than the settings ask for.")
     queue: bool = Field(description="A screening would be taken now.")
+    notices: list[str] = Field(
+        description="Codes of what needs an administrator although screenings are made and kept: storage.key_lost "
+        "(screenings are sealed under a key that is not there), storage.damaged (something kept is not what it was)."
+    )
 
 
 @router.head("/healthz", include_in_schema=False)
@@ -45,10 +51,11 @@ async def get_health() -> Alive:
 
 @router.get("/readyz", response_model=Ready, responses=error_responses(), summary="Whether a screening would be made")
 async def get_readiness(request: Request, state: StateOf) -> Response:
-    """Writes to the database and to the folder of images, and looks at models, disk space and queue."""
+    """Writes to the database and to where the images go, and looks at models, keys, disk space and queue."""
     found = await asyncio.to_thread(check_readiness, state.casework, state.settings.min_free_bytes)
     if found.ready:
-        ready = Ready(status="ready", models=True, database=True, disk_space=True, queue=True)
+        states = dict.fromkeys(("models", "database", "images", "keys", "disk_space", "queue"), True)
+        ready = Ready(status="ready", notices=list(found.notices), **states)
         return Response(ready.model_dump_json(), media_type="application/json")
     error = ServiceError(
         "service.not_ready",
@@ -56,6 +63,8 @@ async def get_readiness(request: Request, state: StateOf) -> Response:
         retry_after_s=5,
         models=found.models,
         database=found.database,
+        images=found.images,
+        keys=found.keys,
         disk_space=found.disk_space,
         queue=found.queue,
     )

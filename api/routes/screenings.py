@@ -9,14 +9,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
 from starlette.requests import ClientDisconnect
 
 from api.casework import Picture
 from api.errors import ServiceError, error_responses
 from api.state import CaseworkOf, ServiceState, StateOf
-from api.store import ScreeningRecord
-from api.uploads import STATEMENT_PART, Hold, Upload, UploadLimits, read_upload
+from api.store import ScreeningSummary as StoredSummary
+from api.uploads import STATEMENT_PART, Upload, UploadLimits, read_upload
+from api.uploads import Hold as UploadHold
 from dafec.capture import LIGHTS, Light
 from dafec.errors import DafecError
 from dafec.report import Report, report_schema
@@ -60,6 +61,12 @@ def _bytes_of(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 
 _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Address of the screening."}}
+_PERSONAL_DATA = {
+    "DAFEC-Personal-Data": {
+        "schema": {"type": "string", "enum": ["kept", "deleted", "unreadable"]},
+        "description": "Whether the report is as it was acknowledged, or without its personal data.",
+    }
+}
 _UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -106,6 +113,17 @@ class ScreeningSummary(BaseModel):
     made: int = Field(description="Checks that came to a result.")
     not_possible: int = Field(description="Checks that did not.")
     lights: list[Light] = Field(description="The lights that were handed in.")
+    held: bool = Field(description="Images and personal data are kept until released.")
+    deleted: AwareDatetime | None = Field(
+        description="When images and personal data were deleted; null: they are kept."
+    )
+
+
+class Hold(BaseModel):
+    """Whether images and personal data of a screening are kept until released."""
+
+    model_config = ConfigDict(extra="forbid")
+    held: StrictBool = Field(description="true: kept until released; false: deleted when their time is over.")
 
 
 class ScreeningList(BaseModel):
@@ -155,7 +173,7 @@ async def post_screening(
     )
 
 
-async def _receive(request: Request, state: ServiceState) -> tuple[Upload, Hold]:
+async def _receive(request: Request, state: ServiceState) -> tuple[Upload, UploadHold]:
     settings = state.settings
     limits = UploadLimits(settings.max_image_bytes, settings.max_request_bytes, settings.upload_timeout_s)
     stream = request.stream()
@@ -195,18 +213,37 @@ async def list_screenings(
 @router.get(
     "/screenings/{screening_id}",
     response_model=Report,
-    responses=error_responses(404, 422),
+    responses={
+        **error_responses(404, 422, 507),
+        200: {"model": Report, "description": "The report.", "headers": _PERSONAL_DATA},
+    },
     summary="A screening's report",
 )
 async def get_screening(screening_id: ScreeningId, casework: CaseworkOf) -> Response:
-    """Gives the report exactly as it was acknowledged."""
-    return Response((await casework.get(screening_id)).report, media_type="application/json")
+    """Gives the report exactly as it was acknowledged.
+
+    Where its personal data were deleted, or are sealed under a key that is not there, the header DAFEC-Personal-Data
+    says so, and the report is the one without them.
+    """
+    record = await casework.get(screening_id)
+    return Response(record.report, 200, {"DAFEC-Personal-Data": record.personal_data}, media_type="application/json")
+
+
+@router.put(
+    "/screenings/{screening_id}/hold",
+    responses=error_responses(404, 410, 422, 507),
+    summary="Hold or release a screening",
+)
+async def put_hold(screening_id: ScreeningId, hold: Hold, casework: CaseworkOf) -> Hold:
+    """Keeps the images and personal data of a screening until released, or releases them."""
+    await casework.hold(screening_id, held=hold.held)
+    return hold
 
 
 @router.get(
     "/screenings/{screening_id}/images/{page}/{light}",
     response_class=Response,
-    responses={**error_responses(404, 422), **_bytes_of(*_SUFFIXES, _UNKNOWN_TYPE)},
+    responses={**error_responses(404, 410, 422, 507), **_bytes_of(*_SUFFIXES, _UNKNOWN_TYPE)},
     summary="An image of a screening",
 )
 async def get_image(
@@ -229,7 +266,7 @@ async def get_image(
 @router.get(
     "/screenings/{screening_id}/checks/{check_id}/image",
     response_class=Response,
-    responses={**error_responses(404, 422), **_bytes_of("image/png")},
+    responses={**error_responses(404, 410, 422, 507), **_bytes_of("image/png")},
     summary="The region a check is about",
 )
 async def get_crop(screening_id: ScreeningId, check_id: CheckId, casework: CaseworkOf) -> Response:
@@ -256,7 +293,7 @@ def _image(picture: Picture, name: str, *, download: bool = False) -> Response:
     )
 
 
-def _summary(record: ScreeningRecord) -> ScreeningSummary:
+def _summary(record: StoredSummary) -> ScreeningSummary:
     created: datetime = record.created
     return ScreeningSummary(
         id=record.id,
@@ -265,4 +302,6 @@ def _summary(record: ScreeningRecord) -> ScreeningSummary:
         made=record.made,
         not_possible=record.not_possible,
         lights=list(dict.fromkeys(image.light for image in record.images)),
+        held=record.held,
+        deleted=record.deleted,
     )

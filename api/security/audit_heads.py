@@ -7,6 +7,7 @@ private key lies in the folder of keys, outside the data; whoever can write the 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,13 +57,14 @@ class AuditKey:
 
     Args:
         file: PEM; made for its owner only where it is missing, with the public key beside it as ``*.pub``.
+        create: False leaves a missing one missing.
 
     Raises:
         InstallationError: ``keys.unusable``.
     """
 
-    def __init__(self, file: Path) -> None:
-        data, self.created = read_or_create(file, _new_key)
+    def __init__(self, file: Path, *, create: bool = True) -> None:
+        data, self.created = read_or_create(file, _new_key if create else None)
         try:
             private = serialization.load_pem_private_key(data, password=None)
         except (ValueError, TypeError) as error:
@@ -73,7 +75,8 @@ class AuditKey:
         public = private.public_key()
         self.public = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw).hex()
         pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        read_or_create(file.with_suffix(".pub"), lambda: pem)
+        with suppress(InstallationError):  # for people to copy; nothing here reads it
+            read_or_create(file.with_suffix(".pub"), lambda: pem)
 
     def sign(self, log: str, size: int, root: bytes, at: datetime) -> SignedHead:
         """The signed head of a log."""

@@ -13,12 +13,12 @@ from dafec.errors import InstallationError
 __all__ = ["read_or_create"]
 
 
-def read_or_create(file: Path, make: Callable[[], bytes]) -> tuple[bytes, bool]:
+def read_or_create(file: Path, make: Callable[[], bytes] | None) -> tuple[bytes, bool]:
     """The bytes of a key file.
 
     Args:
         file: its folder is made where it is missing.
-        make: gives the bytes of a new one; two processes that start at once get the same.
+        make: gives the bytes of a new one, two processes that start at once get the same; None makes none.
 
     Returns:
         The bytes, and whether they are new.
@@ -29,6 +29,8 @@ def read_or_create(file: Path, make: Callable[[], bytes]) -> tuple[bytes, bool]:
     try:
         with suppress(FileNotFoundError):
             return file.read_bytes(), False
+        if make is None:
+            raise InstallationError("keys.unusable", file=str(file))
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         new = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
         data = make()

@@ -1,135 +1,111 @@
 """The store: screenings are durable when ``add`` returns, or they are not there at all.
 
-Order of a write: images to disk under their hashes (flushed), then one transaction with the report and the images'
-rows (flushed by the commit). A crash between the two leaves files that nothing refers to, never a row without its
-images. What the cut-off write noted before it began is removed at the next start; a file nobody noted and no row
-refers to is put aside, because then it is the row that was lost. All writes go through one lock, and one process owns
-a data folder at a time.
+Order of a write: images, encrypted, to disk under their hashes (flushed), then one transaction with the report, the
+images' rows, the screening's key and the entry of the audit log (flushed by the commit). A crash between the two
+leaves files that nothing refers to, never a row without its images. What the cut-off write noted before it began is
+removed at the next start; a file nobody noted and no row refers to is put aside, because then it is the row that was
+lost.
+
+With SQLite one process owns a data folder at a time, and all its writes go through one lock. With PostgreSQL any
+number of processes share database and blobs; leftovers are cleared by ``api.store.upkeep`` once they are old.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 import structlog
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session, defer
 
 from api.errors import ServiceError
-from api.store.blobs import BlobFolder
-from api.store.database import mapped_errors, open_reader, open_writer, prepare_schema
-from api.store.models import Image, Probe, Screening
-from dafec.capture import Light
-from dafec.errors import InstallationError, UsageError
+from api.security.audit_entry import AuditEvent
+from api.security.audit_heads import AuditKey
+from api.store.audit_log import AuditLog, append_events
+from api.store.blobs import Blobs, Note, in_parts
+from api.store.database import database_url, is_sqlite, mapped_errors, open_reader, open_writer
+from api.store.models import CaseKey, Image, Probe, Screening
+from api.store.places import StorePlaces, open_blobs, own_folder
+from api.store.records import (
+    ImageRecord,
+    NewScreening,
+    ScreeningPage,
+    ScreeningRecord,
+    ScreeningSummary,
+    StoredImage,
+    record,
+    summary,
+)
+from api.store.schema import prepare_schema
+from api.store.sealing import Keyring, WrappedKey, image_context, open_report, open_sealed, seal, seal_report
+from api.store.used_keys import lost_keys, take_up_keys
+from dafec.errors import DafecError, InstallationError
 
-__all__ = ["ImageRecord", "NewScreening", "ScreeningPage", "ScreeningRecord", "Store", "StoredImage"]
+__all__ = ["Store"]
 
-
+_NAMES_AT_ONCE = 500
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """One image as handed in."""
-
-    page: int  # 0-based, as in the report's capture.pages
-    light: Light
-    media_type: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class NewScreening:
-    """A screening that is to be kept."""
-
-    id: str  # random, at least 128 bits
-    created: datetime  # with zone
-    level: str
-    made: int
-    not_possible: int
-    report: str  # JSON
-    images_digest: str  # SHA-256 over lights and contents
-    key_digest: bytes | None  # SHA-256 of the Idempotency-Key
-    images: tuple[StoredImage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """What is known of a stored image without its bytes."""
-
-    page: int
-    light: Light
-    sha256: str
-    media_type: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScreeningRecord:
-    """A stored screening."""
-
-    id: str
-    created: datetime  # UTC
-    level: str
-    made: int
-    not_possible: int
-    report: str
-    images_digest: str
-    images: tuple[ImageRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ScreeningPage:
-    """Some screenings, newest first, and where the next ones begin."""
-
-    items: tuple[ScreeningRecord, ...]
-    next: str | None  # id of the last item where more follow
-
-
 class Store:
-    """The one owner of a data folder.
+    """The owner of a data folder, or one of the processes that share a database.
 
     Args:
-        folder: made where it is missing, for its owner only.
+        places: where everything lies; a path stands for a folder with SQLite and files in it.
         lock_timeout_s: how long a write waits for the database.
 
     Raises:
-        UsageError: ``store.in_use`` where another process owns the folder.
+        UsageError: ``store.in_use`` where another process owns the folder, ``store.bad_database_url``,
+            ``store.bad_blobs_url``, ``keys.inside_data``.
         InstallationError: ``store.not_writable``, ``store.newer_schema``, ``store.foreign_database``,
-            ``store.database_lost``.
+            ``store.database_lost``, ``store.key_missing``, ``store.extra_missing``, ``keys.unusable``.
+        ServiceError: ``storage.*`` where the database cannot be reached or is damaged.
     """
 
-    def __init__(self, folder: Path, lock_timeout_s: float = 5.0) -> None:
-        self._folder = folder
-        self._lock = threading.Lock()
-        self._owner = _own(folder)
+    def __init__(self, places: StorePlaces | Path, lock_timeout_s: float = 5.0) -> None:
+        self.places = places if isinstance(places, StorePlaces) else StorePlaces(places)
+        keys = self.places.keys_folder()
+        url = database_url(self.places.database, self.places.folder)
+        self.lock = threading.Lock()
+        self._damaged = False
+        self._owner = own_folder(self.places)
         try:
-            self.blobs = BlobFolder(folder / "blobs")
-            self._writer = open_writer(folder / "dafec.sqlite3", lock_timeout_s)
-            self._reader = open_reader(folder / "dafec.sqlite3", lock_timeout_s)
-            prepare_schema(self._writer, self._count_images)
-            self._sweep()
-        except OSError as error:
+            self.writer = open_writer(url, lock_timeout_s)
+            self.reader = open_reader(url, lock_timeout_s)
+        except DafecError:
             self._owner.close()
-            raise InstallationError("store.not_writable", folder=str(folder)) from error
-        except (InstallationError, ServiceError):
+            raise
+        try:
+            self.blobs: Blobs = open_blobs(self.places)
+            self.schema_before = prepare_schema(self.writer, self.blobs.count)
+            self.keyring = Keyring(keys)
+            self.audit_key = AuditKey(keys / "audit.key")
+            if not self.shared:
+                self.sweep(0)
+            take_up_keys(self)
+        except OSError as error:
+            self.close()
+            raise InstallationError("store.not_writable", folder=str(self.places.folder)) from error
+        except DafecError:
             self.close()
             raise
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write to the same database."""
+        return not is_sqlite(self.writer)
+
     def close(self) -> None:
         """Closes every connection and gives the folder up; safe to call twice."""
-        self._writer.dispose()
-        self._reader.dispose()
+        self.writer.dispose()
+        self.reader.dispose()
         self._owner.close()
 
     def add(self, new: NewScreening) -> bool:
@@ -142,17 +118,20 @@ class Store:
             True where it was kept; False where a screening with the same key is there already, and nothing changed.
 
         Raises:
-            ServiceError: ``storage.full``, ``storage.busy``, ``storage.failed``; nothing of it was kept.
+            ServiceError: ``storage.full``, ``storage.busy``, ``storage.failed``, ...; nothing of it was kept.
         """
-        hashes = [hashlib.sha256(image.data).hexdigest() for image in new.images]
+        key, wrapped = self.keyring.new_case_key(new.id)
+        rows, sealed = _seal_images(new.images, key, new.id)
+        sealed_report = seal_report(new.report, key, new.id)
         written: list[str] = []
-        with self._lock, mapped_errors():
-            note = self.blobs.begin(hashes)
+        with self.lock, mapped_errors():
+            note = self.blobs.begin(sealed)
             try:
-                pairs = zip(new.images, hashes, strict=True)
-                rows = [self._write_image(image, sha256, written) for image, sha256 in pairs]
-                kept = self._commit(new, rows)
-            except (OSError, SQLAlchemyError):
+                for name, data in sealed.items():
+                    self.blobs.write(data, name)
+                    written.append(name)
+                kept = self._commit(new, rows, wrapped, sealed_report)
+            except (OSError, SQLAlchemyError, DafecError):
                 self._remove_unused(written, note)
                 raise
             if not kept:
@@ -164,68 +143,57 @@ class Store:
                 _log.warning("note_not_removed", error=type(error).__name__)
             return True
 
-    def _write_image(self, image: StoredImage, sha256: str, written: list[str]) -> Image:
-        if self.blobs.write(image.data, sha256):
-            written.append(sha256)
-        return Image(
-            page=image.page,
-            light=image.light,
-            sha256=sha256,
-            media_type=image.media_type,
-            size_bytes=len(image.data),
-        )
-
-    def _commit(self, new: NewScreening, rows: list[Image]) -> bool:
-        with Session(self._writer) as session, session.begin():
-            if new.key_digest is not None and session.scalar(
-                select(Screening.number).where(Screening.key_digest == new.key_digest)
-            ):
-                return False
-            session.add(
-                Screening(
+    def _commit(self, new: NewScreening, rows: list[Image], wrapped: WrappedKey, sealed_report: bytes) -> bool:
+        try:
+            with Session(self.writer) as session, session.begin():
+                if _has_key(session, new.key_digest):
+                    return False
+                row = Screening(
                     id=new.id,
-                    created=new.created.astimezone(UTC).replace(tzinfo=None),
+                    created=_utc(new.created),
                     level=new.level,
                     made=new.made,
                     not_possible=new.not_possible,
-                    report=new.report,
+                    report=new.result,
                     images_digest=new.images_digest,
                     key_digest=new.key_digest,
+                    sealed_report=sealed_report,
+                    held=new.held,
                     images=rows,
                 )
-            )
+                session.add(row)
+                session.flush()
+                session.add(CaseKey(screening_number=row.number, master=wrapped.master, wrapped=wrapped.wrapped))
+                details: dict[str, str | int] = {"level": new.level, "images": len(rows)}
+                append_events(session, AuditEvent("screening.made", f"screening:{new.id}", details, new.actor))
+        except IntegrityError:
+            with Session(self.writer) as session, session.begin():  # another process was faster with the same key
+                if _has_key(session, new.key_digest):
+                    return False
+            raise
         return True
 
-    def _remove_unused(self, hashes: list[str], note: Path) -> None:
-        """Removes files of a write that failed. They are new, and the lock is held: no other row refers to them."""
+    def _remove_unused(self, names: list[str], note: Note) -> None:
+        """Removes files of a write that failed; no row refers to them."""
         with suppress(OSError):  # what cannot be removed now is noted, and removed at the next start
-            for sha256 in hashes:
-                self.blobs.remove(sha256)
+            for name in names:
+                self.blobs.remove(name)
             self.blobs.abandon(note)
 
-    def _count_images(self) -> int:
-        return sum(1 for _ in self.blobs.hashes()) + sum(1 for _ in self.blobs.aside())
-
-    def _sweep(self) -> None:
-        """Removes what a write that was cut off left behind; sets aside every other file that no row refers to.
-
-        The second kind was acknowledged once: a database that was restored from yesterday, or lost its last pages,
-        does not know today's images, and they must be there when its rows come back.
-        """
-        with mapped_errors(), Session(self._reader) as session:
-            known = set(session.scalars(select(Image.sha256).distinct()))
-        for sha256 in self.blobs.unfinished():
-            if sha256 not in known:
-                self.blobs.remove(sha256)
-        self.blobs.forget_unfinished()
-        present = set(self.blobs.hashes())
-        for sha256 in sorted(known.intersection(self.blobs.aside()) - present):
-            self.blobs.bring_back(sha256)
-        strangers = present - known
-        for sha256 in strangers:
-            self.blobs.set_aside(sha256)
+    def sweep(self, min_age_s: float) -> None:
+        """Clears up after writes that were cut off; see ``Blobs.sweep``."""
+        with mapped_errors():
+            strangers = self.blobs.sweep(self.known_blobs, min_age_s)
         if strangers:
-            _log.warning("images_set_aside", count=len(strangers))
+            _log.warning("images_set_aside", count=strangers)
+
+    def known_blobs(self, names: Sequence[str]) -> set[str]:
+        """Those of the names that a row refers to."""
+        known: set[str] = set()
+        with mapped_errors(), Session(self.reader) as session:
+            for part in in_parts(names, _NAMES_AT_ONCE):
+                known.update(name for name in session.scalars(select(Image.blob).where(Image.blob.in_(part))) if name)
+        return known
 
     def get(self, screening_id: str) -> ScreeningRecord | None:
         """The screening of that id, if there is one."""
@@ -236,9 +204,56 @@ class Store:
         return self._one(Screening.key_digest == key_digest)
 
     def _one(self, condition: object) -> ScreeningRecord | None:
-        with mapped_errors(), Session(self._reader) as session:
+        with mapped_errors(), Session(self.reader) as session:
             row = session.scalar(select(Screening).where(condition))  # type: ignore[arg-type]
-            return _record(row) if row is not None else None
+            return self._record(session, row) if row is not None else None
+
+    def _record(self, session: Session, row: Screening) -> ScreeningRecord:
+        if row.deleted is not None:
+            return record(row, row.report, "deleted")
+        stored = session.get(CaseKey, row.number)
+        if stored is None or row.sealed_report is None:  # an older DAFEC wrote it, and it is not sealed yet
+            return record(row, row.report, "kept")
+        try:
+            key = self.keyring.unwrap(WrappedKey(stored.master, stored.wrapped), row.id)
+        except ServiceError:
+            return record(row, row.report, "unreadable")
+        with self._noticed():
+            return record(row, open_report(row.sealed_report, key, row.id), "kept")
+
+    def image(self, screening_id: str, image: ImageRecord) -> bytes:
+        """The bytes of an image as handed in.
+
+        Args:
+            screening_id: whose it is.
+            image: as its record names it.
+
+        Raises:
+            ServiceError: ``screening.images_deleted``; ``storage.key_lost``; ``storage.unreachable`` and the like.
+            InstallationError: ``storage.damaged`` where what is kept is not what was handed in.
+        """
+        with mapped_errors(), Session(self.reader) as session:
+            query = select(Screening.number, Screening.deleted).where(Screening.id == screening_id)
+            found = session.execute(query).one_or_none()
+            stored = session.get(CaseKey, found.number) if found is not None else None
+        if found is None or found.deleted is not None or image.blob is None:
+            raise ServiceError("screening.images_deleted", status=410)
+        with mapped_errors(), self._noticed():
+            if not image.sealed:
+                return self.blobs.read(image.blob)
+            if stored is None:
+                raise InstallationError("storage.damaged")
+            key = self.keyring.unwrap(WrappedKey(stored.master, stored.wrapped), screening_id)
+            return open_sealed(self.blobs.read(image.blob), key, image_context(screening_id, image.sha256))
+
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        """Remembers that something kept is damaged."""
+        try:
+            yield
+        except InstallationError:
+            self._damaged = True
+            raise
 
     def newest(self, limit: int, after: str | None = None) -> ScreeningPage | None:
         """Screenings, newest first.
@@ -250,68 +265,110 @@ class Store:
         Returns:
             The page, or None where ``after`` names no screening.
         """
-        with mapped_errors(), Session(self._reader) as session:
-            query = select(Screening).order_by(Screening.number.desc()).limit(limit + 1)
+        with mapped_errors(), Session(self.reader) as session:
+            whole = (defer(Screening.report, raiseload=True), defer(Screening.sealed_report, raiseload=True))
+            query = select(Screening).options(*whole).order_by(Screening.number.desc()).limit(limit + 1)
             if after is not None:
                 number = session.scalar(select(Screening.number).where(Screening.id == after))
                 if number is None:
                     return None
                 query = query.where(Screening.number < number)
             rows = session.scalars(query).all()
-            items = tuple(_record(row) for row in rows[:limit])
+            items: tuple[ScreeningSummary, ...] = tuple(summary(row) for row in rows[:limit])
         return ScreeningPage(items, items[-1].id if len(rows) > limit else None)
+
+    def set_hold(self, screening_id: str, *, held: bool, who: str = "") -> bool:
+        """Keeps a screening's images and personal data until released, or releases them.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            ServiceError: ``screening.not_found``, or ``screening.images_deleted`` where nothing is left to be held.
+        """
+        with self.lock, mapped_errors(), Session(self.writer) as session, session.begin():
+            row = session.scalar(select(Screening).where(Screening.id == screening_id).with_for_update())
+            if row is None:
+                raise ServiceError("screening.not_found", status=404)
+            if row.deleted is not None:
+                raise ServiceError("screening.images_deleted", status=410)
+            if row.held == held:
+                return False
+            row.held = held
+            row.released = None if held else _utc(datetime.now(UTC))
+            action = "screening.held" if held else "screening.released"
+            append_events(session, AuditEvent(action, f"screening:{screening_id}", actor=who))
+        return True
+
+    def log(self, *events: AuditEvent) -> None:
+        """Adds entries to the audit log, durably. Raises ServiceError where that does not work."""
+        with self.lock, mapped_errors(), Session(self.writer) as session, session.begin():
+            append_events(session, *events)
+
+    def sign_head(self) -> bool:
+        """Signs and keeps a head of the audit log where entries were added since the last; tells whether it did."""
+        with self.lock, mapped_errors(), Session(self.writer) as session, session.begin():
+            return AuditLog(session).keep_head(self.audit_key)
 
     def count(self) -> int:
         """How many screenings are kept."""
-        with mapped_errors(), Session(self._reader) as session:
+        with mapped_errors(), Session(self.reader) as session:
             return session.scalar(select(func.count()).select_from(Screening)) or 0
 
+    def notices(self) -> tuple[str, ...]:
+        """Codes of what is wrong although screenings are made and kept: ``storage.key_lost``, ``storage.damaged``."""
+        with mapped_errors(), Session(self.reader) as session:
+            lost = bool(lost_keys(session, self.keyring))
+        return tuple(code for code, there in (("storage.key_lost", lost), ("storage.damaged", self._damaged)) if there)
+
     def probe(self) -> None:
-        """Writes to the database and to the folder of images, as a screening would. Raises ServiceError."""
-        with self._lock, mapped_errors():
+        """Writes to the database, as a screening would. Raises ServiceError."""
+        with self.lock, mapped_errors(), Session(self.writer) as session, session.begin():
+            session.merge(Probe(number=1, written=_utc(datetime.now(UTC))))
+
+    def probe_blobs(self) -> None:
+        """Writes where the images go, as a screening would. Raises ServiceError."""
+        with self.lock, mapped_errors():
             self.blobs.probe()
-            with Session(self._writer) as session, session.begin():
-                session.merge(Probe(number=1, written=datetime.now(UTC).replace(tzinfo=None)))
 
     def free_bytes(self) -> int:
-        """Free space where the data lie."""
+        """Free space where the data lie; of database and images the smaller."""
         with mapped_errors():
-            return shutil.disk_usage(self._folder).free
+            free = shutil.disk_usage(self.places.folder).free
+            beside = self.blobs.free_bytes()
+        return free if beside is None else min(free, beside)
 
 
-def _own(folder: Path) -> IO[bytes]:
-    """Takes the folder for this process; the operating system gives it up when the process ends, however it ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = (folder / "owner.lock").open("ab")
-    except OSError as error:
-        raise InstallationError("store.not_writable", folder=str(folder)) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        raise UsageError("store.in_use", folder=str(folder)) from error
-    return handle
+def _seal_images(images: Iterable[StoredImage], key: bytes, screening_id: str) -> tuple[list[Image], dict[str, bytes]]:
+    """The rows of images, and what is to be written under which name; a file of several pages is written once."""
+    names: dict[str, str] = {}
+    sealed: dict[str, bytes] = {}
+    rows = []
+    for image in images:
+        sha256 = hashlib.sha256(image.data).hexdigest()
+        if sha256 not in names:
+            data = seal(image.data, key, image_context(screening_id, sha256))
+            names[sha256] = hashlib.sha256(data).hexdigest()
+            sealed[names[sha256]] = data
+        rows.append(
+            Image(
+                page=image.page,
+                light=image.light,
+                sha256=sha256,
+                media_type=image.media_type,
+                size_bytes=len(image.data),
+                blob=names[sha256],
+                sealed=True,
+            )
+        )
+    return rows, sealed
 
 
-def _record(row: Screening) -> ScreeningRecord:
-    return ScreeningRecord(
-        id=row.id,
-        created=row.created.replace(tzinfo=UTC),
-        level=row.level,
-        made=row.made,
-        not_possible=row.not_possible,
-        report=row.report,
-        images_digest=row.images_digest,
-        images=tuple(
-            ImageRecord(image.page, _light(image.light), image.sha256, image.media_type, image.size_bytes)
-            for image in row.images
-        ),
-    )
+def _has_key(session: Session, key_digest: bytes | None) -> bool:
+    if key_digest is None:
+        return False
+    return session.scalar(select(Screening.number).where(Screening.key_digest == key_digest)) is not None
 
 
-_LIGHTS: Mapping[str, Light] = {"visible": "visible", "ir": "ir", "uv": "uv"}
-
-
-def _light(name: str) -> Light:
-    return _LIGHTS[name]
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

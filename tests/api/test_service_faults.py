@@ -60,10 +60,17 @@ def test_readiness_tells_that_the_database_cannot_be_written(client: TestClient)
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert set(answer.json()) == BODY
-    assert answer.json()["details"] == {"models": True, "database": False, "disk_space": True, "queue": True}
+    assert answer.json()["details"] == {
+        "models": True,
+        "database": False,
+        "images": True,
+        "keys": True,
+        "disk_space": True,
+        "queue": True,
+    }
 
 
-@pytest.mark.parametrize("place", range(1, 7))  # folder, file, entry of the first image, then of the second
+@pytest.mark.parametrize("place", range(1, 5))  # file, folder's entry of the first image, then of the second
 @pytest.mark.parametrize(
     ("number", "status", "code"), [(errno.ENOSPC, 507, "storage.full"), (errno.EIO, 500, "storage.failed")]
 )

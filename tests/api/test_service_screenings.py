@@ -101,7 +101,16 @@ def test_list_holds_nothing_of_the_holder(client: TestClient) -> None:
     post(client, visible=draw_page())
     text = client.get(URL).text
     assert "MUSTERFRAU" not in text
-    assert set(client.get(URL).json()["items"][0]) == {"id", "created", "level", "made", "not_possible", "lights"}
+    assert set(client.get(URL).json()["items"][0]) == {
+        "id",
+        "created",
+        "level",
+        "made",
+        "not_possible",
+        "lights",
+        "held",
+        "deleted",
+    }
 
 
 def test_list_refuses_a_cursor_it_did_not_give(client: TestClient) -> None:

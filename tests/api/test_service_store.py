@@ -13,7 +13,7 @@ import pytest
 
 from api.store import NewScreening, Store, StoredImage
 from api.store.blobs import BlobFolder
-from api.store.models import SCHEMA_VERSION
+from api.store.schema import SCHEMA_VERSION
 from dafec.errors import DafecError, InstallationError, UsageError
 
 
@@ -24,7 +24,7 @@ def new(screening_id: str = "a" * 24, key: bytes | None = None, data: bytes = b"
         level="look",
         made=3,
         not_possible=1,
-        report="{}",
+        report='{"name":"MUSTERFRAU"}',
         images_digest="0" * 64,
         key_digest=key,
         images=(StoredImage(0, "visible", "image/png", data),),
@@ -40,13 +40,14 @@ def test_kept_screening_survives_closing(tmp_path: Path) -> None:
     assert record is not None
     assert record.created == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert record.images[0].sha256 == hashlib.sha256(b"image").hexdigest()
-    assert store.blobs.read(record.images[0].sha256) == b"image"
+    assert store.image(record.id, record.images[0]) == b"image"
+    assert (record.report, record.personal_data, record.held) == ('{"name":"MUSTERFRAU"}', "kept", False)
     store.close()
 
 
 def test_database_is_flushed_at_every_commit(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with store._writer.connect() as connection:
+    with store.writer.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
     store.close()
@@ -56,7 +57,7 @@ def test_readers_cannot_write(tmp_path: Path) -> None:
     from sqlalchemy.exc import OperationalError
 
     store = Store(tmp_path)
-    with store._reader.connect() as connection, pytest.raises(OperationalError, match="readonly"):
+    with store.reader.connect() as connection, pytest.raises(OperationalError, match="readonly"):
         connection.exec_driver_sql("DELETE FROM screenings")
     store.close()
 
@@ -110,7 +111,6 @@ def test_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
-IMAGE = hashlib.sha256(b"image").hexdigest()
 ORPHAN = hashlib.sha256(b"orphan").hexdigest()
 
 
@@ -118,36 +118,53 @@ def kept_files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "blobs").rglob("*") if len(path.name) == 64}
 
 
+def blob_of(store: Store, screening_id: str = "a" * 24) -> str:
+    record = store.get(screening_id)
+    assert record is not None
+    assert record.images[0].blob is not None
+    return record.images[0].blob
+
+
+def image_of(store: Store, screening_id: str = "a" * 24) -> bytes:
+    record = store.get(screening_id)
+    assert record is not None
+    return store.image(screening_id, record.images[0])
+
+
 def test_leftovers_of_a_crash_are_swept_and_kept_images_stay(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.add(new())
-    store.blobs.begin([ORPHAN, IMAGE])
+    before = kept_files(tmp_path)
+    store.blobs.begin([ORPHAN, blob_of(store)])
     store.blobs.write(b"orphan", ORPHAN)
     (tmp_path / "blobs" / "incoming" / "half").write_bytes(b"ha")
     store.close()
     Store(tmp_path).close()
-    assert kept_files(tmp_path) == {IMAGE: b"image"}
+    assert kept_files(tmp_path) == before
     assert [path for path in tmp_path.glob("blobs/*/*") if path.is_file() and len(path.name) != 64] == []
 
 
 def test_note_that_outlived_its_write_costs_no_kept_image(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    note = store.blobs.begin([IMAGE])
     store.add(new())
+    note = store.blobs.note([blob_of(store)])
     store.close()
-    assert IMAGE in note.read_text()
+    assert note.is_file()
     store = Store(tmp_path)
-    assert store.blobs.read(IMAGE) == b"image"
+    assert image_of(store) == b"image"
+    assert not note.exists()
     store.close()
 
 
 def test_finished_write_leaves_no_note(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.add(new())
+    before = kept_files(tmp_path)
     with pytest.raises(DafecError):
         store.add(replace(new(), report="{}", images=new(data=b"orphan").images))
     assert list((tmp_path / "blobs" / "unfinished").iterdir()) == []
-    assert kept_files(tmp_path) == {IMAGE: b"image"}
+    assert kept_files(tmp_path) == before
+    assert len(before) == 1
     store.close()
 
 
@@ -156,6 +173,7 @@ def test_lost_database_refuses_the_start_and_no_image_is_touched(tmp_path: Path,
     store = Store(tmp_path)
     store.add(new())
     store.close()
+    before = kept_files(tmp_path)
     for path in tmp_path.glob("dafec.sqlite3*"):
         if loss == "removed":
             path.unlink()
@@ -165,7 +183,7 @@ def test_lost_database_refuses_the_start_and_no_image_is_touched(tmp_path: Path,
         with pytest.raises(InstallationError) as refused:
             Store(tmp_path)
         assert (refused.value.code, refused.value.details["images"]) == ("store.database_lost", 1)
-        assert kept_files(tmp_path) == {IMAGE: b"image"}
+        assert kept_files(tmp_path) == before
 
 
 def test_image_whose_row_was_lost_is_set_aside_and_comes_back_with_its_row(tmp_path: Path) -> None:
@@ -175,14 +193,15 @@ def test_image_whose_row_was_lost_is_set_aside_and_comes_back_with_its_row(tmp_p
     yesterday = (tmp_path / "dafec.sqlite3").read_bytes()
     store = Store(tmp_path)
     store.add(new("b" * 24, data=b"orphan"))
+    orphan = blob_of(store, "b" * 24)
     store.close()
     today = (tmp_path / "dafec.sqlite3").read_bytes()
     (tmp_path / "dafec.sqlite3").write_bytes(yesterday)
     Store(tmp_path).close()
-    assert (tmp_path / "blobs" / "quarantine" / ORPHAN).read_bytes() == b"orphan"
+    assert (tmp_path / "blobs" / "quarantine" / orphan).is_file()
     (tmp_path / "dafec.sqlite3").write_bytes(today)
     store = Store(tmp_path)
-    assert store.blobs.read(ORPHAN) == b"orphan"
+    assert image_of(store, "b" * 24) == b"orphan"
     store.close()
 
 
@@ -198,7 +217,7 @@ def test_write_that_died_before_its_commit_leaves_nothing(tmp_path: Path, monkey
     with pytest.raises(Died):
         store.add(new())
     store.close()
-    assert kept_files(tmp_path) == {IMAGE: b"image"}
+    assert len(kept_files(tmp_path)) == 1
     monkeypatch.undo()
     Store(tmp_path).close()
     assert kept_files(tmp_path) == {}
@@ -210,7 +229,7 @@ def test_same_key_is_kept_once(tmp_path: Path) -> None:
     assert store.add(new("b" * 24, key=b"k" * 32, data=b"other")) is False
     assert store.get("b" * 24) is None
     assert store.count() == 1
-    assert not store.blobs.path(hashlib.sha256(b"other").hexdigest()).exists()
+    assert len(kept_files(tmp_path)) == 1
     store.close()
 
 
@@ -219,7 +238,7 @@ def test_failed_write_keeps_an_image_another_screening_has(tmp_path: Path) -> No
     store.add(new("a" * 24))
     with pytest.raises(DafecError):
         store.add(replace(new("a" * 24), report="{}"))  # the id is taken
-    assert store.blobs.read(hashlib.sha256(b"image").hexdigest()) == b"image"
+    assert image_of(store) == b"image"
     store.close()
 
 
