@@ -10,6 +10,7 @@ The lowest bit of a face's seed says whether it looks like a woman's (1) or a ma
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,13 +20,13 @@ from numpy.typing import NDArray
 
 from dafec.specimens.model import Unit
 from dafec.specimens.portrait_dress import draw_background, draw_clothes, draw_glasses, draw_headscarf
-from dafec.specimens.portrait_hair import draw_back_hair, draw_beard, draw_hair
+from dafec.specimens.portrait_hair import LONG_HAIR, draw_back_hair, draw_beard, draw_hair
 from dafec.specimens.portrait_head import draw_head, draw_neck
-from dafec.specimens.portrait_traits import Canvas, Traits, draw_traits, fbm
+from dafec.specimens.portrait_traits import Canvas, Traits, blurred, draw_traits, fbm
 
 __all__ = ["PortraitStyle", "draw_portrait"]
 
-_ROWS = 640  # 360 dpi at 45 mm
+_ROWS = 560  # 316 dpi at 45 mm
 _PAPER_WHITE = 0.9
 
 
@@ -39,24 +40,49 @@ class PortraitStyle:
     exposure: float = 1.0
 
 
-def _blend(below: Unit, above: Unit, mask: Unit) -> Unit:
-    result: Unit = below + (above - below) * mask[..., None]
-    return result
+_Drawing = Callable[[Canvas, Traits, np.random.Generator], tuple[Unit, Unit]]
 
 
-def _shade_below(picture: Unit, mask: Unit, *, shift: tuple[float, float], blur: float, strength: float) -> Unit:
-    """Darkens where something in front casts its soft shadow."""
-    rows, columns = mask.shape
-    move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], dtype=np.float64)
-    cast = cv2.GaussianBlur(cv2.warpAffine(mask, move, (columns, rows)), (0, 0), blur)
-    result: Unit = picture * (1.0 - strength * np.clip(cast, 0, 1))[..., None]
-    return result
+@dataclass(frozen=True, slots=True)
+class _Shadow:
+    """The soft shadow something in front casts on what lies behind."""
+
+    shift: tuple[float, float]  # pixels, right and down
+    blur: float
+    strength: float
+
+
+def _lay(
+    picture: Unit,
+    canvas: Canvas,
+    traits: Traits,
+    rng: np.random.Generator,
+    draw: _Drawing,
+    window: tuple[float, float, float, float],
+    shadow: _Shadow | None = None,
+) -> None:
+    """Draws something within a window of the canvas over the picture, in place."""
+    rows, columns = canvas.window(*window)
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    colour, mask = draw(canvas.part((rows, columns)), traits, rng)
+    if shadow is not None:
+        reach = round(2.5 * shadow.blur + max(map(abs, shadow.shift)))
+        top, left = min(reach, rows.start), min(reach, columns.start)
+        bottom, right = min(reach, canvas.shape[0] - rows.stop), min(reach, canvas.shape[1] - columns.stop)
+        wide = cv2.copyMakeBorder(mask, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        move = np.array([[1, 0, shadow.shift[0]], [0, 1, shadow.shift[1]]], dtype=np.float64)
+        cast = cv2.warpAffine(wide, move, (wide.shape[1], wide.shape[0]), borderMode=cv2.BORDER_REPLICATE)
+        place = slice(rows.start - top, rows.stop + bottom), slice(columns.start - left, columns.stop + right)
+        picture[place] *= (1.0 - shadow.strength * np.clip(blurred(cast, shadow.blur), 0, 1))[..., None]
+    part = picture[rows, columns]
+    part += (colour - part) * mask[..., None]
 
 
 def _photograph(canvas: Canvas, picture: Unit, traits: Traits, rng: np.random.Generator) -> Unit:
     """Lens, film and studio: soft focus, a little vignetting, a print's tone curve, fine grain."""
     soft = cv2.GaussianBlur(picture, (0, 0), traits.lens_blur)
-    glow = cv2.GaussianBlur(picture, (0, 0), 9.0)
+    glow = blurred(picture, 9.0)
     lit = 0.94 * soft + 0.06 * glow
     lit *= (1.0 - 0.05 * (canvas.u**2 + 0.5 * canvas.v**2))[..., None]
     lit *= np.asarray(traits.cast, dtype=np.float32)
@@ -76,27 +102,19 @@ def _drawn(face_seed: int, shape: tuple[int, int], style: PortraitStyle) -> Unit
     canvas = Canvas.of(shape, traits)
     texture = np.random.default_rng([face_seed, 2])
     picture = draw_background(canvas, style.background, texture)
-    if not traits.headscarf:
-        hair, mask = draw_back_hair(canvas, traits, texture)
-        picture = _shade_below(picture, mask, shift=(4, 5), blur=14, strength=0.10)
-        picture = _blend(picture, hair, mask)
-    neck, mask = draw_neck(canvas, traits, texture)
-    picture = _blend(picture, neck, mask)
-    clothes, mask = draw_clothes(canvas, traits, texture)
-    picture = _shade_below(picture, mask, shift=(0, -3), blur=5, strength=0.25)
-    picture = _blend(picture, clothes, mask)
-    head, mask = draw_head(canvas, traits, texture)
-    picture = _shade_below(picture, mask, shift=(1, 12), blur=12, strength=0.55)
-    picture = _blend(picture, head, mask)
+    everywhere = (-9.0, 9.0, -9.0, 9.0)
+    if not traits.headscarf and traits.hair in LONG_HAIR:
+        _lay(picture, canvas, traits, texture, draw_back_hair, everywhere, _Shadow((4, 5), 14, 0.10))
+    _lay(picture, canvas, traits, texture, draw_neck, (-0.95, 0.95, 0.45, 9.0))
+    _lay(picture, canvas, traits, texture, draw_clothes, (-9.0, 9.0, 1.05, 9.0), _Shadow((0, -3), 5, 0.25))
+    _lay(picture, canvas, traits, texture, draw_head, (-0.86, 0.86, -1.06, 1.04), _Shadow((1, 11), 11, 0.55))
     if traits.beard > 0:
-        beard, mask = draw_beard(canvas, traits, texture)
-        picture = _blend(picture, beard, mask)
+        _lay(picture, canvas, traits, texture, draw_beard, (-0.80, 0.80, 0.05, 1.20))
     if traits.headscarf:
-        cloth, mask = draw_headscarf(canvas, traits, texture)
+        _lay(picture, canvas, traits, texture, draw_headscarf, everywhere, _Shadow((0, 4), 5, 0.30))
     else:
-        cloth, mask = draw_hair(canvas, traits, texture)
-    picture = _shade_below(picture, mask, shift=(0, 5), blur=6, strength=0.30)
-    picture = _blend(picture, cloth, mask)
+        low = 9.0 if traits.hair in LONG_HAIR else 0.35
+        _lay(picture, canvas, traits, texture, draw_hair, (-1.1, 1.1, -1.4, low), _Shadow((0, 4), 5, 0.30))
     if traits.glasses:
         picture = draw_glasses(canvas, traits, picture)
     picture = picture * style.exposure * (1 + 0.01 * fbm(texture, shape, 60))[..., None]

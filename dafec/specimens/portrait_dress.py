@@ -7,7 +7,7 @@ import numpy as np
 
 from dafec.specimens.model import Unit
 from dafec.specimens.portrait_head import half_width, light_relief
-from dafec.specimens.portrait_traits import Canvas, Traits, fbm, noise, smooth, soft_below
+from dafec.specimens.portrait_traits import Canvas, Traits, dome, fbm, noise, smooth, soft_below
 
 __all__ = ["draw_background", "draw_clothes", "draw_glasses", "draw_headscarf"]
 
@@ -50,7 +50,9 @@ def draw_clothes(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tu
     """Shirt, jacket or blouse: colour and mask."""
     u, v = canvas.u, canvas.v
     shoulders, neckline = _shoulders(canvas, traits), _neckline(canvas, traits)
-    inside = np.minimum(shoulders, np.maximum(neckline, (abs(u) - traits.width * 0.78) * 0.8))
+    inside = np.minimum(
+        shoulders, np.maximum(neckline, (abs(u) - traits.width * (0.60 if traits.woman else 0.74)) * 0.8)
+    )
     mask = np.clip(inside / 0.02 + 0.5, 0, 1)
     z = 0.35 * np.sqrt(np.clip(1 - (u / 1.7) ** 2, 0, 1)) - 0.28 * np.exp(-np.clip(shoulders, 0, 2) / 0.13)
     drape = noise(rng, canvas.shape, (130, 46))
@@ -86,12 +88,14 @@ def draw_clothes(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tu
 def draw_headscarf(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple[Unit, Unit]:
     """Cloth over hair, ears and neck, open for the face: colour and mask."""
     u, v = canvas.u, canvas.v
-    wide = half_width(traits, np.clip(v / 1.10, -1.2, 0.30))
-    outer = wide + 0.085 + 0.16 * np.clip(v, 0, 1) + 0.62 * np.clip(v - 0.95, 0, 1) ** 1.2
-    body = np.minimum(outer - abs(u) + 0.006 * fbm(rng, canvas.shape, 60, 2), (v + 1.10) * 3)
+    reach = traits.width + 0.095
+    outer = reach + 0.10 * np.clip(v, 0, 1) + 0.75 * np.clip(v - 0.90, 0, 1) ** 1.3
+    body = np.where(v < -0.2, dome(canvas, traits.width + 0.095, 0.0), outer - abs(u))
+    body = body + 0.006 * fbm(rng, canvas.shape, 60, 2)
     open_wide = traits.width * (0.86 - 0.02 * traits.asymmetry[2])
     face = 1 - (abs(u) / open_wide) ** 2.5 - (abs(v - 0.13) / np.where(v < 0.13, 0.70, 0.80)) ** 2.6
-    mask = np.clip(body / 0.015 + 0.5, 0, 1) * np.clip(0.5 - face / 0.045, 0, 1)
+    skin = np.clip((half_width(traits, v) - abs(u) - 0.02) / 0.02, 0, 1)
+    mask = np.clip(body / 0.015 + 0.5, 0, 1) * (1 - np.clip(0.5 + face / 0.045, 0, 1) * skin)
     radius = np.sqrt(u**2 + (v - 0.1) ** 2)
     angle = np.arctan2(u, -(v - 0.1))
     folds = np.sin(
@@ -100,7 +104,7 @@ def draw_headscarf(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> 
     hang = np.sin(u * 15 + 6 * (v - 1) * np.sign(traits.parting) + 1.8 * noise(rng, canvas.shape, (110, 70)))
     low = smooth(v, 0.75, 1.2)
     z = 0.45 * np.sqrt(np.clip(1 - (u / np.maximum(outer, 0.1)) ** 2, 0, 1))
-    z = z + 0.0055 * folds * (1 - low) * smooth(v, -0.95, -0.2) + 0.020 * hang * low
+    z = z + 0.010 * folds * (1 - low) * smooth(v, -1.0, -0.3) + 0.026 * hang * low
     z = z + 0.05 * np.exp(-np.clip(-face, 0, 4) / 0.10) + 0.004 * fbm(rng, canvas.shape, 30, 2)
     light, _ = light_relief(canvas, z.astype(np.float32), traits, soft=2.0)
     cloth = np.empty((*canvas.shape, 3), dtype=np.float32)
@@ -127,7 +131,7 @@ def draw_glasses(canvas: Canvas, traits: Traits, picture: Unit) -> Unit:
     temple = np.exp(-(np.abs((canvas.v + 0.02) / 0.014) ** 3)) * smooth(
         abs(u), traits.eye_gap + 0.20, traits.eye_gap + 0.215
     )
-    temple = temple * smooth(abs(u), traits.width + 0.01, traits.width - 0.01)
+    temple = temple * smooth(abs(u), traits.width + 0.01, traits.width - 0.01) * (not traits.headscarf)
     frame = np.clip(np.maximum(np.maximum(frame, bridge), temple), 0, 1)
     shadow = cv2.GaussianBlur(np.roll(frame, 5, axis=0), (0, 0), 3.5)
     picture = picture * (1 - 0.30 * shadow * (1 - frame))[..., None]

@@ -7,11 +7,11 @@ import numpy as np
 
 from dafec.specimens.model import Unit
 from dafec.specimens.portrait_head import half_width
-from dafec.specimens.portrait_traits import Canvas, Traits, bump, fbm, noise, smooth
+from dafec.specimens.portrait_traits import Canvas, Traits, bump, dome, fbm, noise, smooth
 
-__all__ = ["draw_back_hair", "draw_beard", "draw_hair"]
+__all__ = ["LONG_HAIR", "draw_back_hair", "draw_beard", "draw_hair"]
 
-_LONG = ("long", "bob", "fringe", "waves")
+LONG_HAIR = ("long", "bob", "fringe", "waves")
 _GREY = np.array([0.40, 0.40, 0.41], dtype=np.float32)
 
 
@@ -28,9 +28,9 @@ def _coloured(canvas: Canvas, traits: Traits, rng: np.random.Generator, strands:
     """Hair colour with strands, grey hairs among them, and the lamp's light."""
     hair = np.empty((*canvas.shape, 3), dtype=np.float32)
     hair[:] = traits.hair_colour
-    white = np.clip(traits.grey * 1.5 - 0.25 + 0.45 * strands + 0.15 * fbm(rng, canvas.shape, 40, 2), 0, 1)
+    white = np.clip(traits.grey * (1 + 0.22 * strands + 0.15 * fbm(rng, canvas.shape, 40, 2)), 0, 1)
     hair = hair + (_GREY - hair) * (white * (traits.grey > 0.05))[..., None]
-    lit = light * (1 + 0.30 * strands)
+    lit = light * (1 + 0.24 * strands)
     lustre = np.clip(light - 0.72, 0, 1) * np.clip(0.6 + 0.7 * strands, 0, 2)
     shine = np.asarray(traits.hair_colour, dtype=np.float32) * 1.3 + 0.016
     result: Unit = np.clip(hair * lit[..., None] + shine * lustre[..., None], 0.002, 1)
@@ -48,7 +48,7 @@ def _flow(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple[Uni
     straight = np.sign(u) * (abs(u)) * 1.5
     across = angle * 0.75 * (1 - hang) + straight * hang + warp
     if traits.hair in ("waves", "curly"):
-        amplitude = 0.035 if traits.hair == "waves" else 0.05
+        amplitude = 0.018 if traits.hair == "waves" else 0.05
         across = across + amplitude * np.sin(canvas.v * (13 if traits.hair == "waves" else 30) + 3 * warp / 0.035)
     if traits.hair in ("short", "side", "receding", "buzz"):
         across = across + 0.25 * canvas.v * np.sign(traits.parting) * smooth(canvas.v, -0.4, -0.9)
@@ -62,18 +62,23 @@ def _volume(traits: Traits) -> float:
     )
 
 
-def _outer(canvas: Canvas, traits: Traits, rng: np.random.Generator, *, grow: float = 0.0) -> Unit:
+def _outer(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Unit:
     """How far inside the hair's outer border, in half heads, above the jaw."""
-    thick = _volume(traits) + grow
-    top = canvas.v * (1.0 - 0.0) / (1 + thick * 0.9) + thick * 0.0
-    inner = half_width(traits, np.clip(top, -1.2, 0.15))
-    ragged = 0.010 if traits.hair != "curly" else 0.032
-    edge = ragged * fbm(rng, canvas.shape, 26 if traits.hair != "curly" else 16, 3)
-    side_thick = thick * (0.85 if traits.hair in (*_LONG, "curly") else 0.40)
-    side_thick = side_thick * smooth(canvas.v, -1.1, -0.3) + thick * 0.5 * smooth(canvas.v, -0.3, -1.1)
-    inside: Unit = (inner + side_thick * (inner > 0.02) - abs(canvas.u) + edge).astype(np.float32)
-    above = canvas.v + 1.0 + thick * 0.9
-    result: Unit = np.minimum(inside, above * 3 + 0.02)
+    thick = _volume(traits)
+    curly = traits.hair == "curly"
+    full = traits.hair in (*LONG_HAIR, "curly")
+    narrow = thick * (0.85 if full else 0.40)
+    inside = dome(canvas, traits.width + narrow, 0.0) + (thick - narrow) * smooth(canvas.v, -0.2, -0.8)
+    below = half_width(traits, np.clip(canvas.v, -0.2, 0.3)) + narrow - abs(canvas.u)
+    inside = np.where(canvas.v < -0.2, inside, np.minimum(inside, below))
+    ragged = 0.006 * fbm(rng, canvas.shape, 14 if curly else 24, 3) * (2.2 if curly else 1.0)
+    result: Unit = (inside + ragged).astype(np.float32)
+    return result
+
+
+def _temples(side: Unit, start: float) -> Unit:
+    """How far the hairline comes down between the temple and the ear."""
+    result: Unit = 0.72 * smooth(side, start, 1.0) ** 0.8
     return result
 
 
@@ -91,14 +96,14 @@ def _hairline(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Unit:
             + 0.85 * np.clip(side - 0.55, 0, 1) ** 1.3
         )
     elif traits.hair == "bald":
-        line = -1.05 + 0.0 * side + 2.2 * np.clip(side - 0.62, 0, 1) ** 0.85
+        line = -1.10 + 0.35 * np.clip(side - 0.6, 0, 1) + 1.35 * smooth(side, 0.80, 0.97)
     elif traits.hair == "fringe":
-        line = -0.30 + 0.05 * side + 0.02 * np.sin(u * 22)
+        line = -0.30 + 0.03 * side + 0.012 * np.sin(u * 22) + 0.35 * smooth(side, 0.75, 0.95)
     elif traits.hair in ("side", "long", "waves", "bob"):
         swept = (u - traits.parting) * -np.sign(traits.parting)
-        line = start + 0.10 * np.clip(swept, 0, 1) - 0.03 + 0.62 * np.clip(side - 0.42, 0, 1) ** 1.25
+        line = start + 0.10 * np.clip(swept, 0, 1) - 0.03 + 0.30 * np.clip(side - 0.42, 0, 1) + _temples(side, 0.78)
     else:
-        line = start + 0.01 - 0.03 * np.cos(u * 9) + 0.68 * np.clip(side - 0.55, 0, 1) ** 1.2
+        line = start + 0.01 - 0.03 * np.cos(u * 9) + 0.20 * np.clip(side - 0.5, 0, 1) + _temples(side, 0.80)
     line = line + 0.018 * fbm(rng, canvas.shape, 22, 3)
     result: Unit = (line - canvas.v).astype(np.float32)
     return result
@@ -110,23 +115,23 @@ def _curtains(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Unit:
     if length is None:
         return np.full(canvas.shape, -1.0, dtype=np.float32)
     v = canvas.v
-    inner = traits.width * (0.86 + 0.10 * np.clip(v, 0, 1.4)) + 0.02 * np.sin(5 * v + traits.asymmetry[2])
-    inner = inner - 0.06 * smooth(v, 0.6, 1.3)
+    inner = traits.width * (0.88 + 0.06 * np.clip(v, 0, 1.4)) + 0.012 * np.sin(3 * v + traits.asymmetry[2])
+    inner = inner - 0.07 * smooth(v, 0.7, 1.4)
     outer = (
-        traits.width + _volume(traits) * (0.9 + 0.35 * np.clip(v, 0, 1.2)) + 0.02 * np.sin(4 * v + traits.asymmetry[3])
+        traits.width
+        + _volume(traits) * (0.85 + 0.35 * np.clip(v, 0, 1.2))
+        + 0.012 * np.sin(3 * v + traits.asymmetry[3])
     )
     outer = outer - 0.10 * smooth(v, length - 0.5, length)
     side = abs(canvas.u) + 0.012 * fbm(rng, canvas.shape, 30, 3)
     inside = np.minimum(side - inner, outer - side)
     bottom = length + 0.07 * noise(rng, canvas.shape, (400, 14)) - v
-    result: Unit = np.minimum(np.minimum(inside, bottom), (v + 0.55) * 0.6).astype(np.float32)
+    result: Unit = np.minimum(np.minimum(inside, bottom), (v + 0.40) * 0.25).astype(np.float32)
     return result
 
 
 def draw_back_hair(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple[Unit, Unit]:
     """Hair behind the neck: colour and mask."""
-    if traits.hair not in _LONG:
-        return np.zeros((*canvas.shape, 3), dtype=np.float32), np.zeros(canvas.shape, dtype=np.float32)
     length = {"bob": 0.84, "fringe": 1.2}.get(traits.hair, 1.7)
     v = canvas.v
     wide = traits.width + _volume(traits) * (0.7 + 0.4 * np.clip(v, 0, 1.2)) - 0.15 * smooth(v, length - 0.3, length)
@@ -181,7 +186,7 @@ def draw_beard(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tupl
     upper = upper + 0.030 * fbm(rng, canvas.shape, 20, 2)
     body = smooth(v - upper, -0.03, 0.07) * smooth(side - wide, 0.035, -0.01)
     chin = 1.0 + 0.09 * traits.beard - 0.28 * np.clip(side - 0.15, 0, 1)
-    body *= smooth(v, chin + 0.05 + 0.03 * noise(rng, canvas.shape, (300, 5)), chin - 0.02)
+    body *= smooth(v, chin + 0.06 + 0.022 * np.clip(noise(rng, canvas.shape, (300, 5)), -1.5, 1.5), chin - 0.02)
     mouth = bump(u, v, (0, 0.635), (traits.mouth_width * 0.70, traits.lips * 0.75 + 0.012))
     below = bump(side, v, (0.095, 0.735), (0.035, 0.028))
     body = body * np.clip(1 - 1.9 * mouth - 0.6 * below, 0, 1)

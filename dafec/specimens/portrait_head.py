@@ -1,23 +1,29 @@
 """The head of a portrait: relief, light, skin, eyes, brows and lips.
 
-The relief is a height over the picture plane: the skull as a generalised cylinder, and hills and hollows (Gaussians) for
-brow ridge, sockets, nose, cheek bones, lips and chin. Its gradient gives normals, the normals Lambert light from a lamp
-and a fill light; its difference from its own blur darkens hollows. Proportions are those of anthropometric textbooks:
-eyes half way up the head, the nose's foot 0.42 and the mouth 0.62 of the way from there to the chin.
+The relief is a height over the picture plane: the skull as a generalised cylinder, and hills and hollows (Gaussians)
+for brow ridge, sockets, nose, cheek bones, lips and chin. Its gradient gives normals, the normals Lambert light from a
+lamp and a fill light; its difference from its own blur darkens hollows. Proportions are those of anthropometric
+textbooks: eyes half way up the head, the nose's foot 0.42 and the mouth 0.62 of the way from there to the chin.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dafec.specimens.model import Unit
-from dafec.specimens.portrait_traits import Canvas, Traits, bump, fbm, noise, smooth, soft_below
+from dafec.specimens.portrait_traits import Canvas, Traits, blurred, bump, fbm, noise, smooth, soft_below
 
 __all__ = ["draw_head", "draw_neck", "half_width", "light_relief"]
 
 _SAMPLES = np.linspace(-1.2, 1.2, 481)
+_DEPTH_AT = np.linspace(-1.15, 1.15, 24)
+_DEPTH = (
+    0.64 - 0.30 * np.abs(_DEPTH_AT + 0.05) ** 2.6 - 0.10 * np.clip(_DEPTH_AT - 0.75, 0, 1)
+)  # of the head, down the page
 _EAR = (0.115, 0.060, 0.165)  # v, half width, half height
 _WHITE_OF_EYE = (0.50, 0.455, 0.42)
 
@@ -27,20 +33,20 @@ def half_width(traits: Traits, v: Unit) -> Unit:
     at = _SAMPLES
     skull = np.sqrt(np.clip(1 - ((at + 0.22) / 0.80) ** 2, 0, 1))
     temple = np.interp(at, [-0.22, 0.12, 0.40, 0.64], [1.0, 0.985, 0.93, traits.jaw])
+    kernel = np.exp(-0.5 * (np.arange(-25, 26) / 9.0) ** 2)
+    temple = np.convolve(np.pad(temple, 25, mode="edge"), kernel / kernel.sum(), mode="valid")
     t = np.clip((at - 0.56) / 0.45, 0, 1)
-    square = 1.9 + 0.9 * traits.chin
-    jaw = np.clip(1 - t**square, 0, 1) ** (0.74 - 0.16 * traits.chin)
-    shape = np.where(at < -0.22, skull, temple * jaw)
-    kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4.5) ** 2)
-    smoothed = np.convolve(shape, kernel / kernel.sum(), mode="same")
-    result: Unit = (traits.width * np.interp(v, at, smoothed)).astype(np.float32)
+    square = 1.75 + 0.7 * traits.chin
+    jaw = np.clip(1 - t**square, 0, 1) ** 0.55
+    shape = np.where(at < -0.22, skull * temple, temple * jaw)
+    result: Unit = (traits.width * np.interp(v, at, shape)).astype(np.float32)
     return result
 
 
 def _groove(x: Unit, y: Unit, points: list[tuple[float, float]], width: float) -> Unit:
     """A soft line through points: 1 on it."""
     best = np.full(x.shape, 1e9, dtype=np.float32)
-    for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(points):
         dx, dy = x1 - x0, y1 - y0
         t = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0, 1)
         np.minimum(best, (x - x0 - t * dx) ** 2 + (y - y0 - t * dy) ** 2, out=best)
@@ -52,19 +58,21 @@ def _nose(u: Unit, v: Unit, traits: Traits) -> Unit:
     length, wide = traits.nose_length, traits.nose_width
     along = np.clip((v + 0.12) / (length + 0.08), 0, 1)
     narrow = 0.040 + 0.022 * along
-    ridge = 0.115 * traits.nose_ridge * along**1.1 * np.exp(-0.5 * (u / narrow) ** 2)
-    ridge = ridge * smooth(v, length + 0.01, length - 0.09)
-    tip = 0.085 * bump(u, v, (0, length - 0.055), (0.058, 0.052))
+    ridge = 0.135 * traits.nose_ridge * along**1.1 * np.exp(-0.5 * (u / narrow) ** 2)
+    ridge = ridge * smooth(v, length + 0.025, length - 0.10)
+    tip = 0.070 * bump(u, v, (0, length - 0.060), (0.062, 0.055))
     sides = abs(u)
-    wings = 0.070 * bump(sides, v, (wide * 0.70, length - 0.035), (wide * 0.27, 0.040))
-    foot = smooth(v, length + 0.035, length - 0.012)
+    wings = 0.050 * bump(sides, v, (wide * 0.72, length - 0.035), (wide * 0.27, 0.042))
+    foot = smooth(v, length + 0.045, length - 0.030)
     total: Unit = (ridge + (tip + wings) * foot).astype(np.float32)
     return total
 
 
 def _mouth_line(u: Unit, traits: Traits) -> Unit:
     t = np.clip(abs(u) / traits.mouth_width, 0, 1.4)
-    line: Unit = 0.625 + 0.006 * t - traits.smile * t**2 - 0.006 * np.exp(-((u / 0.05) ** 2))
+    line: Unit = (
+        0.622 - traits.smile * t**2 - 0.005 * np.exp(-((u / 0.05) ** 2)) + 0.005 * np.exp(-(((t - 0.4) / 0.25) ** 2))
+    )
     return line
 
 
@@ -85,10 +93,10 @@ def _lips(u: Unit, v: Unit, traits: Traits) -> tuple[Unit, Unit, Unit]:
 def _relief(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Unit:
     v = canvas.v
     wide = np.maximum(half_width(traits, v), 1e-3)
-    depth = np.interp(v, [-1, -0.85, -0.6, -0.2, 0.3, 0.7, 0.9, 1.02], [0.1, 0.42, 0.58, 0.63, 0.64, 0.61, 0.52, 0.25])
+    depth = np.interp(v, _DEPTH_AT, _DEPTH).astype(np.float32)
     across = np.clip(canvas.u / wide, -1, 1)
-    z = depth * np.sqrt(np.clip(1.0 - np.abs(across) ** 2.3, 0, 1))
-    u = canvas.u - traits.yaw * 0.8 * z.astype(np.float32)
+    z = (depth * np.cos(1.18 * across) * 1.0).astype(np.float32)
+    u = canvas.u - traits.yaw * 0.8 * z
     side = abs(u)
     worn = float(np.clip((traits.age - 28) / 45, 0, 1))
     gap = traits.eye_gap
@@ -142,10 +150,10 @@ def light_relief(canvas: Canvas, z: Unit, traits: Traits, *, soft: float = 1.2) 
     lx, ly, lz = traits.light
     facing = (-dx * lx - dy * ly + lz) * length
     wrapped = np.clip((facing + 0.18) / 1.18, 0, 1)
-    hollow = height - cv2.GaussianBlur(height, (0, 0), canvas.unit_px * 0.07)
+    hollow = height - blurred(height, canvas.unit_px * 0.07)
     occluded = np.clip(1 + 0.055 * np.minimum(hollow, 0), 0.55, 1)
     fill = traits.ambient * (0.62 + 0.38 * length) * occluded
-    half = np.array([lx, ly, lz + 1]) / np.linalg.norm([lx, ly, lz + 1])
+    half = [x / float(np.linalg.norm([lx, ly, lz + 1])) for x in (lx, ly, lz + 1)]
     mirror = np.clip((-dx * half[0] - dy * half[1] + half[2]) * length, 0, 1)
     diffuse: Unit = (fill + (1.04 - traits.ambient) * wrapped * (0.5 + 0.5 * occluded)).astype(np.float32)
     gloss: Unit = (mirror**22).astype(np.float32)
@@ -183,23 +191,24 @@ def _brows(canvas: Canvas, u: Unit, traits: Traits, rng: np.random.Generator) ->
     """Coverage of the brows' hairs."""
     total = np.zeros(canvas.shape, dtype=np.float32)
     for sign in (-1, 1):
-        x = sign * u - traits.eye_gap
+        where = sign * traits.eye_gap
+        place = canvas.window(where - 0.26, where + 0.26, -0.36, 0.02)
+        v = canvas.v[place]
+        x = sign * u[place] - traits.eye_gap
         lift = 0.006 * traits.asymmetry[5 + (sign > 0)]
         t = np.clip((x + 0.155) / 0.345, 0, 1)
-        middle = traits.brow_height + lift + 0.020 - traits.brow_arch * 1.5 * np.sin(np.pi * np.clip(t, 0, 1) ** 1.35)
+        middle = traits.brow_height + lift + 0.020 - traits.brow_arch * 1.5 * np.sin(np.pi * t**1.35)
         middle = middle + 0.05 * np.clip(t - 0.65, 0, 1)
         thick = traits.brow_thick * (0.75 + 0.5 * t) * (1 - smooth(t, 0.5, 1.02) * 0.85)
         ends = smooth(x, -0.185, -0.115) * smooth(x, 0.20, 0.15)
-        band = np.exp(-(np.abs((canvas.v - middle) / thick) ** 2.4)) * ends
-        slope = (canvas.v - middle) + 0.55 * x
-        hairs = _strands(rng, slope, x, canvas.unit_px, fine=0.0085, long=0.10)
-        np.maximum(total, np.clip(band * (0.62 + 0.55 * hairs), 0, 1), out=total)
+        band = np.exp(-(np.abs((v - middle) / thick) ** 2.4)) * ends
+        hairs = _strands(rng, (v - middle) + 0.55 * x, x, fine=0.0085, long=0.10)
+        total[place] = np.maximum(total[place], np.clip(band * (0.62 + 0.55 * hairs), 0, 1))
     return total
 
 
-def _strands(rng: np.random.Generator, across: Unit, along: Unit, unit_px: float, *, fine: float, long: float) -> Unit:
+def _strands(rng: np.random.Generator, across: Unit, along: Unit, *, fine: float, long: float) -> Unit:
     """Hair: noise fine across and long along, about -1..1."""
-    del unit_px
     table = rng.standard_normal((48, 512)).astype(np.float32)
     table = cv2.GaussianBlur(table, (0, 0), 0.7) * 1.9
     x = np.mod(across / fine, 511).astype(np.float32)
@@ -209,46 +218,49 @@ def _strands(rng: np.random.Generator, across: Unit, along: Unit, unit_px: float
 
 
 def _eyes(picture: Unit, canvas: Canvas, u: Unit, light: Unit, traits: Traits) -> Unit:
-    v = canvas.v
     for sign in (-1, 1):
-        x = (sign * u - traits.eye_gap) / traits.eye_width
-        y = v - 0.004 * traits.asymmetry[7] * sign + traits.eye_slant * x * traits.eye_width
-        t = np.clip(abs(x), 0, 1)
-        opening = traits.eye_open * (1 + 0.05 * traits.asymmetry[8] * sign)
-        upper = -opening * (1.18 - 0.42 * traits.lid) * (1 - t**2.1) ** 0.75
-        lower = opening * 0.66 * (1 - np.clip(abs(x - 0.12) / 1.12, 0, 1) ** 2.2)
-        soft = 0.006
-        white = (
-            np.clip((y - upper) / soft + 0.5, 0, 1) * np.clip((lower - y) / soft + 0.5, 0, 1) * smooth(t, 1.02, 0.95)
-        )
-        gx = x * traits.eye_width - 0.006 * traits.asymmetry[9] * sign
-        radius = np.sqrt(gx**2 + (y + 0.006) ** 2)
-        iris = soft_below(radius, 0.0545, 0.008)
-        pupil = soft_below(radius, 0.021, 0.007)
-        rays = 0.85 + 0.3 * np.sin(23 * np.arctan2(y + 0.006, gx) + 6 * traits.asymmetry[9])
-        colour = np.asarray(traits.eye_colour, dtype=np.float32)
-        ball = np.empty_like(picture)
-        ball[:] = _WHITE_OF_EYE
-        ball *= (1 - 0.25 * t**2)[..., None]
-        depth = np.clip(radius / 0.054, 0, 1)
-        tint = (rays * (1.25 - 0.75 * depth**4))[..., None] * colour
-        ball = ball + (tint - ball) * iris[..., None]
-        ball *= (1 - 0.93 * pupil)[..., None]
-        lidded = smooth(y - upper, 0.0, 0.034)
-        ball *= (0.42 + 0.58 * lidded)[..., None] * (0.35 + 0.65 * np.clip(light, 0, 1.1))[..., None]
-        shine = bump(gx, y, (sign * traits.light[0] * 0.03 + 0.004, -0.021), (0.0062, 0.0062))
-        ball += 0.75 * shine[..., None]
-        red = bump(x, y, (-0.98, 0.004), (0.10, 0.013))
-        ball *= 1 - red[..., None] * np.array([0.05, 0.35, 0.35], dtype=np.float32)
-        picture = picture + (ball - picture) * white[..., None]
-        lash = np.exp(-0.5 * ((y - upper + 0.003) / (0.0095 if traits.woman else 0.0075)) ** 2) * smooth(
-            abs(x), 1.10, 0.92
-        )
-        lash *= 0.85 if traits.woman else 0.68
-        under = np.exp(-0.5 * ((y - lower - 0.003) / 0.007) ** 2) * smooth(abs(x), 1.0, 0.8) * 0.28
-        crease = np.exp(-0.5 * ((y - upper * 1.15 + 0.030) / 0.009) ** 2) * smooth(abs(x), 1.15, 0.7) * 0.33
-        dark = np.clip(lash + under + crease, 0, 0.93)
-        picture = picture * (1 - dark[..., None] * np.array([0.88, 0.93, 0.95], dtype=np.float32))
+        middle = sign * traits.eye_gap
+        place = canvas.window(middle - 0.20, middle + 0.20, -0.14, 0.12)
+        picture[place] = _eye(picture[place], canvas.v[place], u[place], light[place], traits, sign)
+    return picture
+
+
+def _eye(picture: Unit, v: Unit, u: Unit, light: Unit, traits: Traits, sign: int) -> Unit:
+    """One eye with its lids and lashes, on a part of the picture."""
+    x = (sign * u - traits.eye_gap) / traits.eye_width
+    y = v - 0.004 * traits.asymmetry[7] * sign + traits.eye_slant * x * traits.eye_width
+    t = np.clip(abs(x), 0, 1)
+    opening = traits.eye_open * (1 + 0.05 * traits.asymmetry[8] * sign)
+    upper = -opening * (1.18 - 0.42 * traits.lid) * (1 - t**2.1) ** 0.75
+    lower = opening * 0.66 * (1 - np.clip(abs(x - 0.12) / 1.12, 0, 1) ** 2.2)
+    soft = 0.006
+    white = np.clip((y - upper) / soft + 0.5, 0, 1) * np.clip((lower - y) / soft + 0.5, 0, 1) * smooth(t, 1.02, 0.95)
+    gx = x * traits.eye_width - 0.006 * traits.asymmetry[9] * sign
+    radius = np.sqrt(gx**2 + (y + 0.006) ** 2)
+    iris = soft_below(radius, 0.0545, 0.008)
+    pupil = soft_below(radius, 0.021, 0.007)
+    rays = 0.85 + 0.3 * np.sin(23 * np.arctan2(y + 0.006, gx) + 6 * traits.asymmetry[9])
+    colour = np.asarray(traits.eye_colour, dtype=np.float32)
+    ball = np.empty_like(picture)
+    ball[:] = _WHITE_OF_EYE
+    ball *= (1 - 0.25 * t**2)[..., None]
+    depth = np.clip(radius / 0.054, 0, 1)
+    tint = (rays * (1.25 - 0.75 * depth**4))[..., None] * colour
+    ball = ball + (tint - ball) * iris[..., None]
+    ball *= (1 - 0.93 * pupil)[..., None]
+    lidded = smooth(y - upper, 0.0, 0.034)
+    ball *= (0.42 + 0.58 * lidded)[..., None] * (0.35 + 0.65 * np.clip(light, 0, 1.1))[..., None]
+    shine = bump(gx, y, (sign * traits.light[0] * 0.03 + 0.004, -0.021), (0.0062, 0.0062))
+    ball += 0.75 * shine[..., None]
+    red = bump(x, y, (-0.98, 0.004), (0.10, 0.013))
+    ball *= 1 - red[..., None] * np.array([0.05, 0.35, 0.35], dtype=np.float32)
+    picture = picture + (ball - picture) * white[..., None]
+    lash = np.exp(-0.5 * ((y - upper + 0.003) / (0.0095 if traits.woman else 0.0075)) ** 2) * smooth(abs(x), 1.10, 0.92)
+    lash *= 0.85 if traits.woman else 0.68
+    under = np.exp(-0.5 * ((y - lower - 0.003) / 0.007) ** 2) * smooth(abs(x), 1.0, 0.8) * 0.28
+    crease = np.exp(-0.5 * ((y - upper * 1.15 + 0.030) / 0.009) ** 2) * smooth(abs(x), 1.15, 0.7) * 0.33
+    dark = np.clip(lash + under + crease, 0, 0.93)
+    picture = picture * (1 - dark[..., None] * np.array([0.88, 0.93, 0.95], dtype=np.float32))
     return picture
 
 
@@ -294,10 +306,11 @@ def draw_head(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple
     parted = np.exp(-0.5 * (below / 0.0065) ** 2) * gone
     corner = bump(abs(u), below, (traits.mouth_width, 0.0), (0.016, 0.010))
     picture *= 1 - np.clip(0.62 * parted + 0.35 * corner, 0, 0.85)[..., None] * np.array([0.85, 1, 1], dtype=np.float32)
-    nostril = bump(abs(u), canvas.v, (traits.nose_width * 0.42, traits.nose_length + 0.012), (0.030, 0.011))
+    nostril = bump(abs(u), canvas.v, (traits.nose_width * 0.43, traits.nose_length + 0.006), (0.024, 0.0095))
     under = bump(abs(u), canvas.v, (0, traits.nose_length + 0.030), (traits.nose_width * 0.7, 0.022))
     wing = bump(abs(u), canvas.v, (traits.nose_width * 1.04, traits.nose_length - 0.03), (0.011, 0.032))
-    picture *= 1 - np.clip(0.80 * nostril + 0.16 * under + 0.20 * wing, 0, 0.88)[..., None]
+    dark = np.clip(0.62 * nostril + 0.10 * under + 0.16 * wing, 0, 0.8)
+    picture *= 1 - dark[..., None] * np.array([0.85, 1.0, 1.0], dtype=np.float32)
     picture = _eyes(picture, canvas, u, light, traits)
     brows = _brows(canvas, u, traits, rng)
     hair = np.asarray(_mixed_grey(traits, 0.6), dtype=np.float32) * 0.85
@@ -318,9 +331,9 @@ def draw_neck(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple
     base = traits.width * (0.56 if traits.woman else 0.70)
     wide = base * (1 + 0.55 * np.clip((v - 1.12) / 0.45, 0, 1.6) ** 2.2)
     across = np.clip(canvas.u / wide, -1, 1)
-    z = 0.5 * np.sqrt(np.clip(1 - across**2, 0, 1)) - 0.10 * bump(canvas.u, v, (0, 1.38), (0.05, 0.06))
+    z = 0.5 * np.cos(1.2 * across) - 0.018 * bump(canvas.u, v, (0, 1.42), (0.07, 0.07))
     tendons = _groove(abs(canvas.u), v, [(base * 0.80, 0.95), (0.06, 1.42)], 0.030)
-    z += 0.018 * tendons + 0.02 * bump(canvas.u, v, (0, 1.16), (0.05, 0.07)) * (not traits.woman)
+    z += 0.010 * tendons + 0.012 * bump(canvas.u, v, (0, 1.18), (0.06, 0.08)) * (not traits.woman)
     light, _ = light_relief(canvas, z.astype(np.float32), traits, soft=2.0)
     skin = np.empty((*canvas.shape, 3), dtype=np.float32)
     skin[:] = traits.skin

@@ -10,7 +10,7 @@ import numpy as np
 
 from dafec.specimens.model import Unit
 
-__all__ = ["Canvas", "HairStyle", "Traits", "bump", "draw_traits", "fbm", "noise", "smooth", "soft_below"]
+__all__ = ["Canvas", "HairStyle", "Traits", "bump", "dome", "draw_traits", "fbm", "noise", "smooth", "soft_below"]
 
 HairStyle = Literal["short", "side", "buzz", "receding", "bald", "curly", "long", "bob", "tied", "fringe", "waves"]
 
@@ -96,10 +96,34 @@ class Canvas:
         rows, columns = self.u.shape
         return rows, columns
 
+    def window(self, left: float, right: float, top: float, bottom: float) -> tuple[slice, slice]:
+        """Rows and columns that hold a box of ``u`` and ``v``, cut to the canvas."""
+        rows, columns = self.shape
+        x0, y0 = float(self.u[0, 0]), float(self.v[0, 0])
+        lean = 0.06  # half heads: how far a tilted head leaves its upright box
+        first, last = (round((at - y0) * self.unit_px) for at in (top - lean, bottom + lean))
+        begin, end = (round((at - x0) * self.unit_px) for at in (left - lean, right + lean))
+        return slice(max(first, 0), min(max(last, 1), rows)), slice(max(begin, 0), min(max(end, 1), columns))
+
+    def part(self, place: tuple[slice, slice]) -> Canvas:
+        """The canvas of a part of the picture."""
+        return Canvas(np.ascontiguousarray(self.u[place]), np.ascontiguousarray(self.v[place]), self.unit_px)
+
 
 def bump(x: Unit, y: Unit, at: tuple[float, float], size: tuple[float, float]) -> Unit:
     """A hill of height 1: a Gaussian."""
     result: Unit = np.exp(-0.5 * (((x - at[0]) / size[0]) ** 2 + ((y - at[1]) / size[1]) ** 2))
+    return result
+
+
+def blurred(image: Unit, sigma: float) -> Unit:
+    """A wide Gaussian blur, done on a smaller picture."""
+    if sigma < 4:
+        result: Unit = cv2.GaussianBlur(image, (0, 0), sigma)
+        return result
+    rows, columns = image.shape[:2]
+    small = cv2.resize(image, (max(columns // 4, 1), max(rows // 4, 1)), interpolation=cv2.INTER_AREA)
+    result = cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), (columns, rows), interpolation=cv2.INTER_LINEAR)
     return result
 
 
@@ -113,6 +137,15 @@ def smooth(x: Unit, low: float, high: float) -> Unit:
 def soft_below(x: Unit, edge: Unit | float, soft: float) -> Unit:
     """1 where ``x`` is below ``edge``, with a soft border."""
     result: Unit = np.clip((edge - x) / soft + 0.5, 0, 1).astype(np.float32)
+    return result
+
+
+def dome(canvas: Canvas, wide: Unit | float, thick: float, *, middle: float = -0.20) -> Unit:
+    """How far inside a cap over the skull, in half heads: an ellipse above ``middle``, sides straight down below it."""
+    reach = wide + thick
+    high = 1.0 + middle + thick
+    down = np.minimum(canvas.v - middle, 0) / high
+    result: Unit = ((1 - np.sqrt((canvas.u / reach) ** 2 + down**2)) * reach).astype(np.float32)
     return result
 
 
@@ -210,7 +243,7 @@ def draw_traits(rng: np.random.Generator, *, woman: bool, age: float, headscarf_
         nose_ridge=float(rng.normal(1.0, 0.18)),
         mouth_width=float(rng.normal(0.222, 0.016)),
         lips=float(np.clip(rng.normal((0.068 if woman else 0.054) + 0.022 * melanin, 0.009), 0.034, 0.12)),
-        smile=float(rng.normal(0.006, 0.010)),
+        smile=float(rng.normal(0.013, 0.009)),
         cheek=float(rng.uniform(0.2, 1.0)),
         ears=float(rng.uniform(0.8, 1.15)),
         hair=_hair_style(rng, woman=woman, age=age),
