@@ -24,6 +24,7 @@ __all__ = [
     "draw_field",
     "field_box",
     "field_plates",
+    "label_places",
     "label_plates",
     "mrz_box",
     "mrz_plates",
@@ -108,7 +109,8 @@ def field_box(spec: FieldSpec, text: str) -> BoxMm:
 
 def field_plates(side: SideSpec, issue: Issue, grid: Grid) -> tuple[tuple[Plate, ...], dict[str, BoxMm]]:
     """Plates and boxes of the personal texts of one side; texts the issue lacks are left out."""
-    plates, boxes = [], {}
+    plates: list[Plate] = []
+    boxes: dict[str, BoxMm] = {}
     for spec in side.fields:
         text = issue.fields.get(spec.key)
         if not text:
@@ -118,10 +120,16 @@ def field_plates(side: SideSpec, issue: Issue, grid: Grid) -> tuple[tuple[Plate,
     return tuple(plates), boxes
 
 
-def label_plates(side: SideSpec, grid: Grid) -> tuple[Plate, ...]:
-    """The labels of a side's fields, one plate of offset print."""
+def _slash_mm(side: SideSpec) -> float:
+    """What stands between two languages of a label."""
+    return 0.8 + text_width_mm("/", side.label_height_mm, side.label_face)
+
+
+def label_places(side: SideSpec) -> tuple[tuple[tuple[str, ...], BoxMm], ...]:
+    """The labels of a side: words by language, and the box they take."""
     keys = {spec.key for spec in side.fields}
-    drawn = []
+    places = []
+    height = side.label_height_mm
     for spec in side.fields:
         if spec.label == "none":
             continue
@@ -129,40 +137,43 @@ def label_plates(side: SideSpec, grid: Grid) -> tuple[Plate, ...]:
         languages = [one for one in side.labels if one != "ar"] if f"{base}_arabic" in keys else list(side.labels)
         if spec.key.endswith("_arabic"):
             languages = ["ar"]
-        words = [_labels()[base][one] for one in languages if one in _labels().get(base, {})]
-        drawn.append(_draw_label(side, grid, spec, words))
+        words = tuple(_labels()[base][one] for one in languages)
+        total = sum(text_width_mm(word, height, side.label_face) for word in words)
+        total += (len(words) - 1) * _slash_mm(side)
+        if spec.label == "before":
+            x, y = spec.x_mm - total - 1.0, spec.y_mm
+        else:
+            x = spec.x_mm - {"left": 0.0, "centre": total / 2, "right": total}[spec.anchor]
+            y = spec.y_mm - spec.height_mm * (1.28 if spec.key.endswith("_arabic") else 1.12) - _LABEL_GAP_MM
+        places.append((words, BoxMm(x, y - height, total, height * 1.2)))
     if side.signature is not None:
         box = side.signature.box
-        words = [_labels()["signature"][one] for one in side.labels]
-        at = box.x, box.y + box.height + side.label_height_mm + 0.6
-        drawn += _words(side, grid, words, at)
+        words = tuple(_labels()["signature"][one] for one in side.labels)
+        total = sum(text_width_mm(word, height, side.label_face) for word in words)
+        total += (len(words) - 1) * _slash_mm(side)
+        places.append((words, BoxMm(box.x, box.y + box.height + 0.5, total, height * 1.2)))
+    return tuple(places)
+
+
+def label_plates(side: SideSpec, grid: Grid) -> tuple[Plate, ...]:
+    """The labels of a side's fields, one plate of offset print."""
+    drawn = [part for words, box in label_places(side) for part in _words(side, grid, words, box)]
     if not drawn:
         return ()
     return (Plate("static_text", ink(side.label_ink), *joined(*drawn), name="labels"),)
 
 
-def _words(side: SideSpec, grid: Grid, words: list[str], at: tuple[float, float]) -> list[Drawn]:
+def _words(side: SideSpec, grid: Grid, words: tuple[str, ...], box: BoxMm) -> list[Drawn]:
     """Words of several languages side by side: each on its own, because Arabic runs the other way."""
-    drawn, x = [], at[0]
+    drawn, x = [], box.x
+    height, face, y = side.label_height_mm, side.label_face, box.y + side.label_height_mm
     for index, word in enumerate(words):
         if index:
-            drawn.append(draw_text(grid, "/", (x + 0.4, at[1]), side.label_height_mm, side.label_face))
-            x += 0.8 + text_width_mm("/", side.label_height_mm, side.label_face)
-        drawn.append(draw_text(grid, word, (x, at[1]), side.label_height_mm, side.label_face))
-        x += text_width_mm(word, side.label_height_mm, side.label_face)
+            drawn.append(draw_text(grid, "/", (x + 0.4, y), height, face))
+            x += _slash_mm(side)
+        drawn.append(draw_text(grid, word, (x, y), height, face))
+        x += text_width_mm(word, height, face)
     return drawn
-
-
-def _draw_label(side: SideSpec, grid: Grid, spec: FieldSpec, words: list[str]) -> Drawn:
-    height = side.label_height_mm
-    lengths = [text_width_mm(word, height, side.label_face) for word in words]
-    total = sum(lengths) + (len(words) - 1) * (0.8 + text_width_mm("/", height, side.label_face))
-    if spec.label == "before":
-        x, y = spec.x_mm - total - 1.0, spec.y_mm
-    else:
-        x = spec.x_mm - {"left": 0.0, "centre": total / 2, "right": total}[spec.anchor]
-        y = spec.y_mm - spec.height_mm * (1.28 if spec.key.endswith("_arabic") else 1.12) - _LABEL_GAP_MM
-    return joined(*_words(side, grid, words, (x, y)))
 
 
 def mrz_box(document_format: DocumentFormat) -> BoxMm:
