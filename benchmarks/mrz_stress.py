@@ -54,6 +54,14 @@ def _tilt(image: Grey) -> Grey:
     return np.asarray(cv2.warpPerspective(image, matrix, (w, h), borderValue=60), np.uint8)
 
 
+def _curl(image: Grey) -> Grey:
+    """A page that is held open: along it the print sinks, rises and sinks, by a good half of a capital's height."""
+    h, w = image.shape
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    bend = np.float32(0.012 * w) * np.sin(x / w * np.float32(2 * np.pi))
+    return np.asarray(cv2.remap(image, x, y + bend, cv2.INTER_CUBIC, borderValue=60), np.uint8)
+
+
 def _glass(image: Grey) -> Grey:
     """At 600 dpi on A4, a few degrees off; the document is taken to be 125 mm wide."""
     page = _width(2950)(image)
@@ -121,6 +129,7 @@ def treatments(context: OcrContext) -> dict[str, Callable[[Grey], Grey]]:
         "600 px wide": _width(600),
         "350 px wide": _width(350),
         "perspective": _tilt,
+        "curled page": _curl,
         "A4 at 600 dpi": _glass,
         "JPEG quality 35": _jpeg,
         "dark, uneven": _dark,

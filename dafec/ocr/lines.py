@@ -1,8 +1,8 @@
 """The printed lines of a zone: where each begins, ends and bends, and how high its capitals are.
 
 The line finder gives a map of "middle of a printed MRZ line" over the upright zone crop. Lines are its connected
-ridges; each is fitted with a parabola, and all lines of a zone share their ends, since Doc 9303 gives them equal
-lengths.
+ridges; each is fitted with a parabola, or with a cubic where all of them bend like an S, as a page held open does.
+All lines of a zone share their ends, since Doc 9303 gives them equal lengths.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _COLUMN_PX, _COLUMN_0 = 4.0, 1.5
 _MAX_LINES = 3
 _JOIN_CAPS = 4.5  # two zones side by side are at least 5 characters apart, by their documents' margins
 _MAX_ROUNDS = 3
+_LEAST_SWAY = 0.12  # of the cap height, in every line
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +35,7 @@ class _Ridge:
     """One line in crop pixels: y = a + b x + c x**2 between left and right."""
 
     poly: FloatArray  # (3,), highest power first
+    cubic: FloatArray  # (4,), the same with d x**3
     left: float
     right: float
     cap: float
@@ -57,9 +59,9 @@ def _ridges(maps: NDArray[np.float32]) -> list[_Ridge]:
         poly = np.polyfit(x, y, degree, w=weight)
         poly = np.r_[np.zeros(3 - len(poly)), poly]
         cap = float(8 * np.exp(np.clip(np.median(maps[1, rows, columns]), -2.5, 2.5)))
-        found.append(
-            _Ridge(poly, float(x.min()) - _COLUMN_PX / 2, float(x.max()) + _COLUMN_PX / 2, cap, float(weight.sum()))
-        )
+        cubic = np.polyfit(x, y, 3, w=weight) if degree == 2 else np.r_[0.0, poly]
+        left, right = float(x.min()) - _COLUMN_PX / 2, float(x.max()) + _COLUMN_PX / 2
+        found.append(_Ridge(poly, cubic, left, right, cap, float(weight.sum())))
     return found
 
 
@@ -82,6 +84,8 @@ def _join(ridges: list[_Ridge]) -> list[_Ridge]:
         ys = np.r_[np.polyval(partner.poly, xs[:40]), np.polyval(ridge.poly, xs[40:])]
         weights = np.r_[np.full(40, partner.weight), np.full(40, ridge.weight)]
         partner.poly = np.polyfit(xs, ys, 2, w=np.sqrt(weights))
+        ys = np.r_[np.polyval(partner.cubic, xs[:40]), np.polyval(ridge.cubic, xs[40:])]
+        partner.cubic = np.polyfit(xs, ys, 3, w=np.sqrt(weights))
         partner.left, partner.right = min(partner.left, ridge.left), max(partner.right, ridge.right)
         partner.weight += ridge.weight
     return joined
@@ -98,15 +102,27 @@ def _choose(ridges: list[_Ridge]) -> list[_Ridge]:
     return kept
 
 
+def _bend(poly: FloatArray, left: float, right: float) -> tuple[FloatArray, float, float]:
+    """The ends of a line, its sag and its sway (``LineGeometry``), in crop pixels."""
+    y = np.polyval(poly, np.linspace(left, right, 5))
+    sag = y[2] - (y[0] + y[4]) / 2
+    sway = (y[1] - y[3]) / 2 - (y[0] - y[4]) / 4
+    return np.array([[left, y[0]], [right, y[4]]]), float(sag), float(sway)
+
+
 def _geometries(ridges: list[_Ridge], crop: ZoneCrop) -> list[LineGeometry]:
     left, right = min(r.left for r in ridges), max(r.right for r in ridges)
     cap = float(np.median([r.cap for r in ridges]))
+    bends = [_bend(r.cubic, left, right) for r in ridges]
+    sways = np.array([sway for _, _, sway in bends])
+    # A page that bends takes all its lines along; a stamp bends one of them.
+    if len(ridges) < 2 or not (sways.min() > _LEAST_SWAY * cap or sways.max() < -_LEAST_SWAY * cap):
+        bends = [_bend(r.poly, left, right) for r in ridges]
     out = []
-    for ridge in ridges:
-        ends = np.array([[left, ridge.y(left)], [right, ridge.y(right)]])
-        sag = (ridge.y((left + right) / 2) - ends[:, 1].mean()) * crop.scale
-        a, b = crop.to_frame(ends)
-        out.append(LineGeometry((float(a[0]), float(a[1])), (float(b[0]), float(b[1])), float(sag), cap * crop.scale))
+    for chord, sag, sway in bends:
+        a, b = crop.to_frame(chord)
+        ends = (float(a[0]), float(a[1])), (float(b[0]), float(b[1]))
+        out.append(LineGeometry(*ends, sag * crop.scale, cap * crop.scale, sway * crop.scale))
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 
 import numpy as np
@@ -109,7 +109,7 @@ def look_again(grey: NDArray[np.uint8], first: Recognition, session: Session, ca
     looks = [first.lines]
     counts = [len(line.columns) for line in first.lines]
     for factor in _OTHER_SIZES:
-        scaled = [LineGeometry(g.left, g.right, g.sag, g.cap_px * factor) for g in first.geometries]
+        scaled = [replace(g, cap_px=g.cap_px * factor) for g in first.geometries]
         other = recognise_lines(grey, scaled, session, calibration).lines
         if [len(line.columns) for line in other] == counts:
             looks.append(other)
@@ -123,7 +123,7 @@ def look_again(grey: NDArray[np.uint8], first: Recognition, session: Session, ca
 
 def turned(lines: Sequence[LineGeometry]) -> list[LineGeometry]:
     """The same lines read from the other side."""
-    return [LineGeometry(line.right, line.left, -line.sag, line.cap_px) for line in reversed(lines)]
+    return [replace(line, left=line.right, right=line.left, sag=-line.sag) for line in reversed(lines)]
 
 
 def _patch(strip: Strip, line: DecodedLine, *, at_end: bool) -> tuple[LineGeometry, float]:

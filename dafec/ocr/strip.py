@@ -19,6 +19,7 @@ __all__ = ["CAP_PX", "MARGIN_PX", "STRIP_HEIGHT", "LineGeometry", "Strip", "cut_
 STRIP_HEIGHT = 32
 CAP_PX = 16.0
 MARGIN_PX = 16  # strip pixels before the first and after the last character
+_SWAY = 64 / 3  # makes the cubic term of a line's bend equal its sway at the quarters
 _STEP = 32  # widths are multiples of this, so that few shapes reach the runtime
 
 
@@ -30,6 +31,7 @@ class LineGeometry:
     right: tuple[float, float]  # right edge of the last character at half cap height
     sag: float  # frame pixels the middle of the line lies below the chord (positive: towards the line's bottom)
     cap_px: float  # cap height in frame pixels
+    sway: float = 0.0  # frame pixels the first quarter lies lower, and the last quarter higher, than the sag says: S
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +58,7 @@ def _map(
     scale = g.cap_px / CAP_PX
     s = (columns + 0.5 - MARGIN_PX) * scale
     t = np.clip(s / length, -0.1, 1.1)
-    bend = g.sag * 4 * t * (1 - t)
+    bend = t * (1 - t) * (4 * g.sag + _SWAY * g.sway * (0.5 - t))
     offset = (rows[:, None] + 0.5 - STRIP_HEIGHT / 2) * scale + bend[None, :]
     map_x = left[0] + along[0] * s[None, :] + down[0] * offset
     map_y = left[1] + along[1] * s[None, :] + down[1] * offset

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from dafec.models.runtime import Session
 from dafec.ocr.find import RoughZone, locate_zones
 from dafec.ocr.lines import find_lines
-from dafec.ocr.strip import MARGIN_PX, STRIP_HEIGHT, LineGeometry, cut_strip
+from dafec.ocr.recognise import turned
+from dafec.ocr.strip import CAP_PX, MARGIN_PX, STRIP_HEIGHT, LineGeometry, cut_strip
 from dafec.ocr.zone_crop import CROP_HEIGHT, CROP_WIDTH, ZONE_WIDTH_PX, cut_zone
 
 
@@ -34,15 +35,15 @@ def session(draw: object) -> Session:
     return Session("drawn", "0" * 64, 1, Drawn(draw))
 
 
-@given(angle=st.floats(-3.1, 3.1), cap=st.floats(6, 60), sag=st.floats(-0.3, 0.3))
+@given(angle=st.floats(-3.1, 3.1), cap=st.floats(6, 60), sag=st.floats(-0.3, 0.3), sway=st.floats(-0.6, 0.6))
 @settings(max_examples=40, deadline=None)
-def test_strip_shows_what_lies_on_the_line(angle: float, cap: float, sag: float) -> None:
+def test_strip_shows_what_lies_on_the_line(angle: float, cap: float, sag: float, sway: float) -> None:
     length = cap * 20
     side = int(length * 1.3 + 8 * cap)
     middle = np.array([side / 2, side / 2])
     along = np.array([math.cos(angle), math.sin(angle)])
     left, right = middle - along * length / 2, middle + along * length / 2
-    geometry = LineGeometry((left[0], left[1]), (right[0], right[1]), sag * cap, cap)
+    geometry = LineGeometry((left[0], left[1]), (right[0], right[1]), sag * cap, cap, sway * cap)
     blank = np.full((side, side), 255, np.uint8)
     strip = cut_strip(blank, geometry)
     columns = np.array([MARGIN_PX + 40.0, MARGIN_PX + 160.0, MARGIN_PX + 280.0])
@@ -159,6 +160,32 @@ def test_lines_are_found_though_the_zone_was_estimated_badly(turn: float, miss: 
         assert np.hypot(line.left[0] - x0, line.left[1] - y0) < 12
         assert np.hypot(line.right[0] - x1, line.right[1] - y1) < 12
         assert abs(line.sag) < 3
+
+
+@pytest.mark.parametrize("bent", [(True, True), (True, False), (False, False)])
+def test_only_a_bend_that_all_lines_share_is_the_pages(bent: tuple[bool, bool]) -> None:
+    frame, draw = _ruled([], 8.0, (420, 840))
+    x = np.linspace(150, 690, 400)
+    for row, bends in enumerate(bent):
+        y = 200 + 22 * row + bends * 6 * np.sin((x - 150) / 540 * 2 * math.pi)
+        points = np.round(np.stack([x, y], axis=1) * 16).astype(np.int32)
+        cv2.polylines(frame, [points], isClosed=False, color=0, thickness=2, lineType=cv2.LINE_AA, shift=4)
+    lines = find_lines(frame, RoughZone((420.0, 211.0), 0.0, 540.0, 40.0, 0.9), session(draw))
+    assert len(lines) == 2
+    for line in lines:
+        assert line.sway == pytest.approx(6 if all(bent) else 0, abs=1.2)
+        assert abs(line.sag) < 1.5
+
+
+@pytest.mark.parametrize("sway", [0.0, 4.0])
+def test_a_line_from_the_other_side_is_the_same_line(sway: float) -> None:
+    line = LineGeometry((50.0, 60.0), (450.0, 70.0), 3.0, 12.0, sway)
+    noise = np.random.default_rng(1).integers(0, 256, (130, 500)).astype(np.uint8)
+    there, back = cut_strip(noise, line), cut_strip(noise, turned([line])[0])
+    along = np.linspace(MARGIN_PX, MARGIN_PX + math.hypot(400, 10) * CAP_PX / 12.0, 9) - 0.5
+    np.testing.assert_allclose(
+        there.to_frame(along, STRIP_HEIGHT / 2 - 0.5), back.to_frame(along, STRIP_HEIGHT / 2 - 0.5)[::-1], atol=1e-6
+    )
 
 
 def test_no_line_where_nothing_is_printed() -> None:

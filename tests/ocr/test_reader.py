@@ -71,6 +71,16 @@ def test_many_sizes(width: int, context: OcrContext) -> None:
     assert texts(reads)[0] == sample["mrz"]
 
 
+@pytest.mark.parametrize("half_waves", [1, 2, -2])
+def test_a_page_that_does_not_lie_flat(half_waves: int, context: OcrContext) -> None:
+    image = pixels_of(entry("td3-arabic"))
+    h, w = image.shape[:2]
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    bend = np.float32(0.012 * w) * np.sin(x / w * np.float32(np.pi * half_waves))
+    curled = cv2.remap(image, x, y + bend, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    assert texts(read_image(curled, context=context)) == [entry("td3-arabic")["mrz"]]
+
+
 def test_small_card_on_a_whole_a4_scan(context: OcrContext) -> None:
     sample = entry("td1-card")
     image = pixels_of(sample)
