@@ -115,9 +115,8 @@ def rosette(
         share = ring / max(rings - 1, 1)
         r = radius_mm * (inner + (1 - inner) * share) / (1 + depth * 1.2)
         turn = ring * twist * (1 if ring % 2 else -1)
-        shape = np.sin(petals * t + turn) + 0.2 * np.sin(overtone * petals * t + overtone * turn)
-        slow = 0.25 * np.sin(petals / 2 * t) if petals % 2 == 0 else 0.0
-        rho = r * (1 + depth * (shape + slow) * (0.55 + 0.45 * share))
+        shape = np.sin(petals * t + turn) + 0.14 * np.sin(overtone * petals * t + overtone * turn)
+        rho = r * (1 + depth * shape * (0.55 + 0.45 * share))
         curves.append(np.stack([centre_mm[0] + rho * np.cos(t), centre_mm[1] + stretch * rho * np.sin(t)], 1))
     return curves
 

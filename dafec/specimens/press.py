@@ -27,7 +27,7 @@ _STRIP = 64
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """How a process draws an edge."""
+    """How a process draws an edge; digital ones have made most of it with their own dots already."""
 
     grain_um: float  # correlation of its raggedness
     ragged: float  # how much coverage it moves at a half-covered pixel
@@ -37,11 +37,11 @@ class _Edge:
 _EDGES: dict[Process, _Edge] = {
     "offset": _Edge(28, 0.32, 0.05),
     "intaglio": _Edge(45, 0.30, 0.16),
-    "am_laser": _Edge(32, 0.45, 0.10),
-    "toner": _Edge(34, 0.75, 0.14),
-    "inkjet": _Edge(40, 0.60, 0.15),
+    "am_laser": _Edge(32, 0.40, 0.10),
+    "toner": _Edge(34, 0.35, 0.08),
+    "inkjet": _Edge(40, 0.20, 0.06),
     "dye_sublimation": _Edge(80, 0.10, 0.05),
-    "laser_engraving": _Edge(45, 0.50, 0.05),
+    "laser_engraving": _Edge(45, 0.15, 0.04),
     "pen": _Edge(60, 0.45, 0.08),
 }
 

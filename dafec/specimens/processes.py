@@ -16,9 +16,11 @@ intaglio            lines that swell, see ``curves.relief_image``; here a line s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dafec.specimens.inks import ink
 from dafec.specimens.model import Grid, Ink, Mask, Plate, Process, Role, Unit
@@ -196,7 +198,22 @@ def _dye(wanted: Unit, s: float, dpi: float, rng: np.random.Generator) -> Unit:
 
 def _engraved(wanted: Unit, s: float, dpi: float, rng: np.random.Generator) -> Unit:
     """Spots along raster lines, larger where it is darker; polycarbonate chars by chance, and never quite to black."""
-    h, w = wanted.shape
+    asked, got = _engraved_tones(round(s, 3), dpi)
+    tone = np.interp(wanted, got, asked).astype(np.float32)
+    return np.asarray(_burn(tone, s, dpi, rng) * np.clip((wanted - 0.01) * 50, 0, 1), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _engraved_tones(s: float, dpi: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tones asked for and the coverage they give."""
+    asked = np.linspace(0, 1, 17)
+    patch = np.ones((96, 96), np.float32)
+    got = [float(_burn(patch * np.float32(t), s, dpi, np.random.default_rng(23)).mean()) for t in asked]
+    return asked, np.maximum.accumulate(np.array(got) + np.arange(17) * 1e-6)
+
+
+def _burn(tone: Unit, s: float, dpi: float, rng: np.random.Generator) -> Unit:
+    h, w = tone.shape
     pitch = s * 25.4 / dpi
     char = cloudy((h, w), 0.05 * s, rng) * np.float32(0.10)
     x, y = np.arange(w, dtype=np.float32)[None, :], np.arange(h, dtype=np.float32)[:, None]
@@ -204,10 +221,8 @@ def _engraved(wanted: Unit, s: float, dpi: float, rng: np.random.Generator) -> U
     row = np.floor((y + 0.5) / pitch)
     along = np.cos(2 * np.pi * (x / (1.25 * pitch) + 0.5 * (row % 2)))
     height = (0.62 * across + 0.38 * along) * 0.5
-    tone = np.clip(wanted, 0, 1) * np.float32(0.975)
     swing = np.sqrt(np.maximum(tone * (1.02 - tone), 0))
-    burnt = np.clip(tone + (height + char) * swing * np.float32(1.7), 0, 1)
-    return np.asarray(burnt * np.clip((wanted - 0.01) * 50, 0, 1), np.float32)
+    return np.asarray(np.clip(tone + (height + char) * swing * np.float32(1.7), 0, 1), np.float32)
 
 
 def _mask(coverage: Unit) -> Mask:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dafec.specimens.blue_noise import blue_noise
 from dafec.specimens.model import Ink, Unit
 
 __all__ = ["Spot", "am_dots", "cloudy", "drops", "separate", "specks"]
@@ -148,25 +149,11 @@ def am_dots(
     return out
 
 
-@lru_cache(maxsize=4)
-def _blue_noise(seed: int, size: int = 128) -> Unit:
-    """Thresholds (size, size) of 0 to 1 whose patterns have no coarse structure: white noise, sharpened and ranked."""
-    field = np.random.default_rng([seed, 7]).standard_normal((size, size)).astype(np.float32)
-    for _ in range(24):
-        wide = cv2.GaussianBlur(np.pad(field, 16, mode="wrap"), (0, 0), 1.7)[16:-16, 16:-16]
-        order = np.argsort((field - wide).ravel(), kind="stable")
-        field = np.empty(size * size, np.float32)
-        field[order] = np.linspace(-1.7, 1.7, size * size, dtype=np.float32)
-        field = field.reshape(size, size)
-    return (field + 1.7) / np.float32(3.4)
-
-
 @lru_cache(maxsize=8)
 def _thresholds(random: float) -> Unit:
-    """Blue noise with white noise in it (512, 512), within 0 to 1 and none of them 0."""
-    tiles = [[_blue_noise(2 * (row % 2) + column % 2) for column in range(4)] for row in range(4)]
-    noise = np.random.default_rng(19).standard_normal((512, 512)).astype(np.float32)
-    field = np.abs(np.block(tiles) + noise * np.float32(random))
+    """Blue noise with white noise in it, within 0 to 1 and none of them 0."""
+    blue = blue_noise()
+    field = np.abs(blue + np.random.default_rng(19).standard_normal(blue.shape).astype(np.float32) * np.float32(random))
     return np.asarray(np.clip(np.where(field > 1, 2 - field, field), 0.004, 0.99), np.float32)
 
 
@@ -177,8 +164,8 @@ def drops(
     rng: np.random.Generator,
     *,
     drop: float = 1.3,
-    jitter: float = 0.14,
-    random: float = 0.12,
+    jitter: float = 0.28,
+    random: float = 0.015,
 ) -> Unit:
     """Drops of one size, strewn by blue noise (inkjet), or spots burnt one by one (engraving, with little jitter).
 
@@ -232,8 +219,10 @@ def _strew(
 ) -> Unit:
     """Drops for a raster of cells of which each wants its share (rows, columns), on a grid of this shape."""
     rows, columns = shares.shape
-    tile = np.roll(_thresholds(random), tuple(int(v) for v in rng.integers(0, 512, 2)), axis=(0, 1))
-    threshold = np.tile(tile, (-(-rows // 512), -(-columns // 512)))[:rows, :columns]
+    tile = _thresholds(random)
+    size = len(tile)
+    tile = np.roll(tile, tuple(int(v) for v in rng.integers(0, size, 2)), axis=(0, 1))
+    threshold = np.tile(tile, (-(-rows // size), -(-columns // size)))[:rows, :columns]
     y, x = np.nonzero(shares > threshold)
     swath = rng.normal(0, 0.10, rows // 48 + 1)[y // 48] + np.where(y % 2 == 0, 0.06, -0.06)
     px = (x + 0.5 + rng.standard_normal(len(x), np.float32) * jitter + swath) * (shape[1] / columns) - 0.5
