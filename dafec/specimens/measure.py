@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -101,20 +102,37 @@ def _linear(values: Grey, gamma: float) -> Grey:
     return np.asarray(values**gamma, dtype=np.float32)
 
 
-def line_contrast(picture: Picture, window: Window) -> float:
-    """(paper - ink) / paper of a text line: paper is the 80th, ink the 2nd percentile, encoded levels."""
-    values = grey_of(picture)[window]
-    ink, paper = np.percentile(values, (2.0, 80.0))
-    return float(1.0 - ink / max(paper, 1.0))
+def _pieces(window: Window, count: int) -> list[Window]:
+    rows, columns = window
+    edges = np.linspace(columns.start, columns.stop, count + 1).astype(int)
+    return [(rows, slice(int(left), int(right))) for left, right in pairwise(edges)]
 
 
-def edge_width_px(picture: Picture, window: Window) -> float:
-    """Width of the steepest edges in a text: contrast divided by the gradient that 2 % of pixels exceed, pixels."""
-    values = grey_of(picture)[window]
-    ink, paper = np.percentile(values, (2.0, 80.0))
-    gx, gy = (cv2.Sobel(values, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0))
-    steep = float(np.percentile(cv2.magnitude(gx, gy), 98.0))
-    return float((paper - ink) / max(steep, 1e-3))
+def line_contrast(picture: Picture, window: Window, pieces: int = 1) -> float:
+    """(paper - ink) / paper of text lines: paper is the 80th, ink the 2nd percentile, encoded levels.
+
+    Over the whole line vignetting counts as contrast; the median over ``pieces`` of it is nearer to the ink.
+    """
+    found = []
+    for piece in _pieces(window, pieces):
+        ink, paper = np.percentile(grey_of(picture)[piece], (2.0, 80.0))
+        found.append(1.0 - ink / max(float(paper), 1.0))
+    return float(np.median(found))
+
+
+def edge_width_px(picture: Picture, window: Window, pieces: int = 8) -> float:
+    """Width of the steepest edges in a text: contrast divided by the gradient that 2 % of pixels exceed, pixels.
+
+    The median over pieces of the line, so that vignetting does not count as contrast.
+    """
+    found = []
+    for piece in _pieces(window, pieces):
+        values = grey_of(picture)[piece]
+        ink, paper = np.percentile(values, (2.0, 80.0))
+        gx, gy = (cv2.Sobel(values, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0))
+        steep = float(np.percentile(cv2.magnitude(gx, gy), 98.0))
+        found.append((paper - ink) / max(steep, 1e-3))
+    return float(np.median(found))
 
 
 def halo(picture: Picture, window: Window, reach_px: int = 3) -> float:
@@ -152,8 +170,8 @@ def noise_by_level(picture: Picture, step: int = 32) -> dict[int, float]:
 
 
 def noise_colour(picture: Picture, window: Window) -> float:
-    """Amplitude of a flat place's spectrum at 0.45 cycles a pixel by that at 0.15: 1 is white, less is blurred."""
-    level = spectrum(picture, window, 1.0, (0.15, 0.45), width=0.05)
+    """Amplitude of a flat place's spectrum at 0.46 cycles a pixel by that at 0.15: 1 is white, less is blurred."""
+    level = spectrum(picture, window, 1.0, (0.15, 0.46), width=0.08)
     return level[1] / max(level[0], 1e-6)
 
 
@@ -179,10 +197,7 @@ def band_transfer(
 
     The cross spectrum's magnitude, so noise does not count and a shift within the window costs nothing.
     """
-    one, two = (
-        grey_of(picture)[window] / max(float(np.percentile(grey_of(picture)[window], 80)), 1.0)
-        for picture in (reference, other)
-    )
+    one, two = (_by_paper(grey_of(picture)[window], px_per_mm) for picture in (reference, other))
     taper = np.outer(np.hanning(one.shape[0]), np.hanning(one.shape[1]))
     a, b = (np.fft.rfft2((values - values.mean()) * taper) for values in (one, two))
     radius = np.hypot(np.fft.fftfreq(one.shape[0])[:, None], np.fft.rfftfreq(one.shape[1])[None, :]) * px_per_mm
@@ -194,6 +209,13 @@ def band_transfer(
         weight = own > np.percentile(own, 60)
         result.append(float(np.abs(cross[weight]).sum() / own[weight].sum()))
     return result
+
+
+def _by_paper(values: Grey, px_per_mm: float) -> Grey:
+    """Levels by their paper: the brightest within 2.5 mm, smoothed."""
+    size = int(5.0 * px_per_mm) | 1
+    top = cv2.dilate(cv2.GaussianBlur(values, (0, 0), 0.15 * px_per_mm), np.ones((size, size), np.uint8))
+    return np.asarray(values / np.maximum(cv2.GaussianBlur(top, (0, 0), 2.5 * px_per_mm), 1.0), dtype=np.float32)
 
 
 def tile_levels(picture: Picture, rows: int = 6, columns: int = 8, percentile: float = 80.0) -> FloatArray:

@@ -94,7 +94,7 @@ class Tone:
     matrix: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)  # rows for red, green, blue
     gamma: float = 0.0  # exponent 1/gamma; 0: the curve of sRGB
     contrast: float = 0.0  # of an S curve about the middle; 1: twice as steep
-    black: Triple = (0.0, 0.0, 0.0)  # taken off after the curve, share of full scale; negative: lifted blacks
+    black: Triple = (0.0, 0.0, 0.0)  # this encoded level becomes 0, full scale stays; negative: lifted blacks
     sharpen: float = 0.0  # of an unsharp mask
     sharpen_px: float = 1.0  # its sigma
     saturation: float = 1.0

@@ -146,13 +146,14 @@ def encode_tone(image: NDArray[np.float32], tone: Tone) -> None:
         matrix = (tone.saturation * np.eye(3) + (1.0 - tone.saturation) * _LUMA[None, :]).astype(np.float32) @ matrix
     matrix = matrix * np.array(tone.white, dtype=np.float32)[None, :] * np.float32(tone.gain)
     black = np.array(tone.black, dtype=np.float32)
+    rest = 1.0 / (1.0 - black)
     for part in strips(image.shape[0]):
         strip = image[part]
         if image.ndim == 2:
-            image[part] = _apply_curve(strip * np.float32(tone.gain), tone.gamma, tone.contrast) - black[0]
+            image[part] = (_apply_curve(strip * np.float32(tone.gain), tone.gamma, tone.contrast) - black[0]) * rest[0]
         else:
             mixed = np.asarray(cv2.transform(strip, matrix), dtype=np.float32)
-            image[part] = _apply_curve(mixed, tone.gamma, tone.contrast) - black
+            image[part] = (_apply_curve(mixed, tone.gamma, tone.contrast) - black) * rest
 
 
 def to_bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
