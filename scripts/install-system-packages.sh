@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the programs the tests drive: a real browser, the second MRZ reader, fonts for Arabic pages and drawn documents.
+# Installs the programs the tests drive: a real browser, a database server, the second MRZ reader, fonts for Arabic pages and drawn documents.
 # Does nothing where they are there; says so loudly where it cannot, and lets the tests that need them say the rest.
 set -u
 
 packages=(
-    chromium tesseract-ocr fonts-noto-core
+    chromium tesseract-ocr fonts-noto-core postgresql
     fonts-ocr-b fonts-ocr-a fonts-liberation fonts-freefont-ttf fonts-courier-prime fonts-noto-mono
     fonts-lato fonts-hack fonts-anonymous-pro fonts-dejavu-core
     fonts-croscore fonts-inconsolata fonts-jetbrains-mono fonts-firacode fonts-b612 fonts-go
@@ -14,7 +14,7 @@ complain() {
     {
         echo
         echo "!!! $1"
-        echo "!!! Tests that need a browser, tesseract or fonts will fail or be skipped."
+        echo "!!! Tests that need a browser, PostgreSQL, tesseract or fonts will fail or be skipped."
         echo "!!! Install by hand: ${missing[*]}"
         echo
     } >&2
