@@ -67,7 +67,8 @@ def press(artwork: Artwork, seed: int, quality: float = 1.0) -> Artwork:
             continue
         dx, dy = personal if plate.role in _PERSONAL else _shift(seed, _unit(plate), 0.035 * bad, s)
         rng = np.random.default_rng([seed, 301, index])
-        coverage = _screened(plate, rng, bad) if plate.screened else _line_art(plate, s, rng, bad)
+        density = _density(seed, _unit(plate), 0.015 * bad)
+        coverage = _screened(plate, density) if plate.screened else _line_art(plate, s, rng, bad, density)
         plates.append(replace(plate, coverage=coverage, origin_px=(plate.origin_px[0] + dx, plate.origin_px[1] + dy)))
     boxes = {
         name: _moved(box, personal, s) if _personal_box(name, artwork) else box
@@ -96,20 +97,25 @@ def _shift(seed: int, unit: str, sigma_mm: float, s: float) -> tuple[int, int]:
     return round(float(dx)), round(float(dy))
 
 
-def _screened(plate: Plate, rng: np.random.Generator, bad: float) -> Mask:
+def _density(seed: int, unit: str, sigma: float) -> float:
+    """How much ink this unit gives today, relative."""
+    rng = np.random.default_rng([seed, 313, zlib.crc32(unit.encode())])
+    return float(np.clip(1 + rng.normal(0, sigma), 0.75, 1.04))
+
+
+def _screened(plate: Plate, density: float) -> Mask:
     """Dots are made already; only the density of the ink wanders."""
-    factor = float(np.clip(1 + rng.normal(0, 0.015 * bad), 0.8, 1.06))
-    return np.asarray(cv2.convertScaleAbs(plate.coverage, alpha=factor), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(plate.coverage, alpha=density), np.uint8)
 
 
-def _line_art(plate: Plate, s: float, rng: np.random.Generator, bad: float) -> Mask:
+def _line_art(plate: Plate, s: float, rng: np.random.Generator, bad: float, density: float) -> Mask:
     coverage = plate.coverage
     if coverage.size <= 4:
         return coverage
     if plate.process in ("inkjet", "laser_engraving", "dye_sublimation", "toner"):
         coverage = _digital(plate, s, rng, bad)
     edge = _EDGES[plate.process]
-    factor = float(np.clip(1 - 0.01 * bad + rng.normal(0, 0.015 * bad), 0.7, 1.0))
+    factor = min(density, 1.0)
     value = np.arange(256) / 255
     swing = np.minimum(edge.ragged * np.sqrt(bad), 0.95) * 4 * value * (1 - value)
     base = np.clip((value - swing / 2 + edge.gain * bad * value * (1 - value) * 2) * factor, 0, 1)

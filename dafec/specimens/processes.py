@@ -33,7 +33,7 @@ __all__ = ["coverages", "default_inks", "press", "print_continuous", "screened_p
 ANGLES_DEG = (15.0, 75.0, 0.0, 45.0)
 
 #: Lightness below which black is used: droplets of black would show in the lights, a fine screen hides them.
-_BLACK_START: dict[Process, float] = {"inkjet": 0.55, "toner": 0.42}
+_BLACK_START: dict[Process, float] = {"inkjet": 0.42, "toner": 0.42}
 
 _FAMILIES: dict[Process, tuple[str, ...]] = {
     "offset": ("offset_cyan", "offset_magenta", "offset_yellow_process", "offset_black"),

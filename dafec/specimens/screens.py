@@ -163,7 +163,7 @@ def drops(
     dpi: float,
     rng: np.random.Generator,
     *,
-    drop: float = 1.3,
+    drop: float = 1.5,
     jitter: float = 0.28,
     random: float = 0.015,
 ) -> Unit:
@@ -205,7 +205,7 @@ def _drop_tones(
         field = np.full((cells, cells), share, np.float32)
         got.append(float(_strew(field, (side, side), pitch, rng, drop, jitter, random)[4:-4, 4:-4].mean()))
     rising = np.maximum.accumulate(np.array(got) + np.arange(len(got)) * 1e-6)
-    return shares, rising / rising[-1]
+    return shares, rising
 
 
 def _strew(
