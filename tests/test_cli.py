@@ -189,6 +189,20 @@ def test_mrz_text(capfd: pytest.CaptureFixture[str], tmp_path: Path, given: str,
     assert text(f"cli.outcome.{outcome}", "ar") in out
 
 
+def test_states_are_named_in_the_readers_language(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "zone.txt"
+    path.write_text(
+        "P<D<<MUSTERMANN<<ERIKA<<<<<<<<<<<<<<<<<<<<<<\nC01X00T478IRQ6408125F2702283<<<<<<<<<<<<<<<4\n", encoding="utf-8"
+    )
+    _, arabic, _ = run(capfd, "mrz", "--text", path, "--lang", "ar")
+    assert "ألمانيا" in arabic
+    assert "العراق" in arabic
+    assert "Germany" not in arabic
+    _, english, _ = run(capfd, "mrz", "--text", path)
+    assert "Germany" in english
+    assert "Iraq" in english
+
+
 def test_mrz_text_from_standard_input() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "dafec.cli", "mrz", "--text", "-", "--json"],

@@ -23,6 +23,7 @@ __all__ = ["mrz", "read_zones"]
 _STANDARD_INPUT = "-"
 #: Three lines of 30 characters are 92 bytes; a page of text is no machine-readable zone.
 _MAX_TEXT_BYTES = 4096
+_STATE_OF = {"issuer_name": "issuer", "nationality_name": "nationality"}
 
 
 def mrz(
@@ -181,8 +182,14 @@ def _print_zones(found: dict[str, Any], language: Language) -> None:
 
 
 def _print_fields(zone: dict[str, Any], language: Language) -> None:
+    from dafec.ocr.states import state_name
+
+    fields = dict(zone["fields"])
+    for name, code in _STATE_OF.items():  # English in the data of both languages, translated for who reads it here
+        if fields.get(name):
+            fields[name] = state_name(fields[code].ljust(3, "<"), language) or fields[name]
     rows = table(("field", "value"), language)
-    for name, value in zone["fields"].items():
+    for name, value in fields.items():
         if value:
             rows.add_row(_field_label(name, language), printable(str(value)))
     if rows.row_count:
