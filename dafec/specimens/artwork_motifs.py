@@ -52,26 +52,23 @@ def _star(x: float, y: float, radius: float, points: int = 5, inner: float = 0.4
 
 
 def _falcon() -> _Figure:
-    wing = _spline(
-        (0.47, 0.34), (0.36, 0.22), (0.22, 0.12), (0.05, 0.08), (0.02, 0.18), (0.03, 0.31), (0.08, 0.30), (0.07, 0.44),
-        (0.13, 0.42), (0.13, 0.55), (0.20, 0.51), (0.22, 0.63), (0.29, 0.57), (0.33, 0.66), (0.40, 0.58), (0.46, 0.60),
-    )  # fmt: skip
+    feathers = []
+    for k in range(7):
+        a = np.deg2rad(198 + 15 * k - 4 * k * (k > 4))
+        length = 0.50 - 0.030 * k
+        t = np.linspace(0, 1, 16)
+        x = 0.46 + length * t * np.cos(a) * 0.95
+        y = 0.40 - length * t * np.sin(a) * 0.9 * (1 - 0.35 * t) - 0.16 * t * (1 - t)
+        wide = 0.036 * np.sin(np.pi * t**0.6) ** 0.7
+        feathers.append(np.concatenate([np.stack([x, y - wide], 1), np.stack([x, y + wide], 1)[::-1]]))
+    shoulder = _spline((0.47, 0.30), (0.36, 0.25), (0.20, 0.20), (0.10, 0.24), (0.22, 0.32), (0.34, 0.42), (0.46, 0.50))
+    wings = [*feathers, shoulder]
     body = _spline(
-        (0.50, 0.10), (0.56, 0.12), (0.63, 0.17), (0.565, 0.20), (0.57, 0.32), (0.585, 0.50), (0.55, 0.70), (0.50, 0.76),
-        (0.45, 0.70), (0.415, 0.50), (0.43, 0.32), (0.44, 0.18),
+        (0.49, 0.10), (0.56, 0.12), (0.64, 0.17), (0.565, 0.20), (0.57, 0.32), (0.585, 0.48), (0.55, 0.68),
+        (0.50, 0.76), (0.45, 0.68), (0.415, 0.48), (0.43, 0.32), (0.44, 0.18),
     )  # fmt: skip
-    tail = _p(
-        (0.46, 0.72),
-        (0.54, 0.72),
-        (0.63, 0.95),
-        (0.56, 0.92),
-        (0.53, 0.98),
-        (0.50, 0.93),
-        (0.47, 0.98),
-        (0.44, 0.92),
-        (0.37, 0.95),
-    )
-    return [wing, _mirrored(wing), body, tail], [_ring(0.525, 0.145, 0.012, 16)]
+    tail = [_spline((0.5, 0.68), (0.5 + d + 0.03, 0.95), (0.5 + d - 0.03, 0.95)) for d in (-0.10, -0.035, 0.035, 0.10)]
+    return [*wings, *[_mirrored(one) for one in wings], body, *tail], [_ring(0.525, 0.145, 0.012, 16)]
 
 
 def _dove() -> _Figure:
@@ -106,27 +103,18 @@ def _palm() -> _Figure:
         (0.555, 0.96),
     )
     leaves = []
-    for turn, size in (
-        (-100, 0.42),
-        (-62, 0.36),
-        (-25, 0.34),
-        (22, 0.34),
-        (60, 0.38),
-        (100, 0.42),
-        (-132, 0.34),
-        (132, 0.34),
-    ):
+    t = np.linspace(0, 1, 41)
+    for turn, size in ((-96, 0.44), (-62, 0.42), (-30, 0.36), (0, 0.30), (30, 0.36), (62, 0.42), (96, 0.44)):
         a = np.deg2rad(turn - 90)
-        t = np.linspace(0, 1, 15)
-        droop = 0.30 * t**2 * (0.4 + abs(np.sin(np.deg2rad(turn))))
-        x, y = 0.5 + size * t * np.cos(a), 0.36 + size * t * np.sin(a) + droop
-        wide = 0.055 * np.sin(np.pi * t**0.8) * np.where(np.arange(15) % 2 == 0, 1.0, 0.55)
-        nx, ny = -np.sin(a), np.cos(a)
-        leaves.append(
-            np.concatenate(
-                [np.stack([x + wide * nx, y + wide * ny], 1), np.stack([x - wide * nx, y - wide * ny], 1)[::-1]]
-            )
-        )
+        lean = abs(np.sin(np.deg2rad(turn)))
+        x, y = 0.51 + size * t * np.cos(a), 0.36 + size * t * np.sin(a) * 0.85 + (0.05 + 0.22 * lean) * t**2.2
+        notch = np.where(np.arange(41) % 2 == 0, 1.0, 0.62)
+        wide = 0.062 * np.sin(np.pi * np.clip(t, 0, 1) ** 0.75) * notch + 0.004
+        along = np.gradient(np.stack([x, y], 1), axis=0)
+        along /= np.linalg.norm(along, axis=1, keepdims=True)
+        side = np.stack([-along[:, 1], along[:, 0]], 1) * wide[:, None]
+        middle = np.stack([x, y], 1)
+        leaves.append(np.concatenate([middle + side, (middle - side)[::-1]]))
     ground = _spline((0.18, 0.95), (0.5, 0.92), (0.82, 0.95), (0.5, 0.985))
     return [trunk, *leaves, ground], []
 

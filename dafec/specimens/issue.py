@@ -7,6 +7,7 @@ have expired by now and some have not.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -224,7 +225,8 @@ def issue_document(series: Series, seed: int) -> Issue:
     Returns:
         The issue. Its zone is ``valid`` or ``valid_note`` by ``dafec.ocr.parse.parse_mrz``.
     """
-    rng = np.random.default_rng([seed, _STREAM_DAYS])
+    own = zlib.crc32(series.code.encode())  # a seed gives other people in another series
+    rng = np.random.default_rng([seed, own, _STREAM_DAYS])
     span = (series.last_day - series.first_day).days
     issued = series.first_day + timedelta(days=int(rng.integers(span + 1)))
     years = series.years[int(rng.integers(len(series.years)))]
@@ -232,19 +234,19 @@ def issue_document(series: Series, seed: int) -> Issue:
         ends = issued + timedelta(days=int(rng.choice([90, 180, 364])) * years)
     else:
         ends = _years_later(issued, years) - timedelta(days=1)
-    code, names, culture, script = _holder(series, np.random.default_rng([seed, _STREAM_HOLDER]))
-    people = np.random.default_rng([seed, _STREAM_PERSON])
+    code, names, culture, script = _holder(series, np.random.default_rng([seed, own, _STREAM_HOLDER]))
+    people = np.random.default_rng([seed, own, _STREAM_PERSON])
     person = invent_person(people, culture, script, on=issued, most_letters=_name_length(series))
     if not series.has_arabic:
         person = replace(person, surname_arabic=None, given_names_arabic=None, birth_place_arabic=None)
-    numbers = np.random.default_rng([seed, _STREAM_NUMBER])
+    numbers = np.random.default_rng([seed, own, _STREAM_NUMBER])
     number = _number(numbers, series.number)
     personal = "" if series.personal_number is None else _number(numbers, NumberRule(series.personal_number))
     authority = series.authority[int(rng.integers(len(series.authority)))]
     if find_state(code) is None:
         raise InstallationError("specimens.series_unreadable", name=series.code)
     texts = _texts(series, person, (code, names), authority, number, (issued, ends), personal)
-    texts |= _visa_fields(series, np.random.default_rng([seed, _STREAM_VISA]), issued, ends)
+    texts |= _visa_fields(series, np.random.default_rng([seed, own, _STREAM_VISA]), issued, ends)
     return Issue(
         series=series.code,
         format=series.format,
@@ -253,5 +255,5 @@ def issue_document(series: Series, seed: int) -> Issue:
         number=number,
         fields=texts,
         mrz=make_mrz(series, person, number=number, nationality=code, expiry=ends, optional=personal),
-        print_seed=int(np.random.default_rng([seed, _STREAM_PRINT]).integers(2**31)),
+        print_seed=int(np.random.default_rng([seed, own, _STREAM_PRINT]).integers(2**31)),
     )
