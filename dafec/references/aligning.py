@@ -1,0 +1,171 @@
+"""A page brought onto a series' reference.
+
+The page's images are reduced by whole blocks, brought to the reference's size by the page's own millimetres, and
+registered to the reference's picture of the same light by ``dafec.registration`` (patches of edge maps, a robust affine
+map). Each light is registered by itself, because bands of a reader differ by fractions of a millimetre; a light that
+shows nothing to hold on to takes over the geometry light's map and says so.
+
+``agreement`` tells how far the page is a page of this side at all: the median correlation, over cells of four
+millimetres, of what is constant on the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dafec.features.routines_material import (
+    REFERENCE_PX_PER_MM,
+    FloatImage,
+    Material,
+    Reference,
+)
+from dafec.features.zones import decode_srgb
+from dafec.geometry import BoxMm, FloatArray
+from dafec.lights import LIGHTS, Light
+from dafec.page import Page
+from dafec.registration import register
+
+__all__ = ["Agreement", "agreement_of", "align_page", "plain_material", "turned_page"]
+
+_CELL_MM = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far a page shows what a reference shows."""
+
+    score: float  # median correlation of cells in the geometry light, -1..1
+    share: float  # of the cells that agree (correlation above 0.4), 0..1
+    light: Light
+
+
+def _reduced(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    if factor <= 1:
+        return image
+    height, width = image.shape[0] // factor, image.shape[1] // factor
+    cut = image[: height * factor, : width * factor]
+    return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def _grey_bytes(linear: FloatImage) -> NDArray[np.uint8]:
+    """A picture for registration: the mean of the channels, square-root coded, stretched to its brightest percent."""
+    mean = np.sqrt(np.maximum(linear.mean(axis=2), 0))
+    top = float(np.quantile(mean[::4, ::4], 0.995))
+    return np.asarray(np.clip(mean * (235 / max(top, 0.02)), 0, 255).astype(np.uint8))
+
+
+def _warp(image: NDArray[np.float32], matrix: FloatArray, shape: tuple[int, int]) -> FloatImage:
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(image, matrix[:2], (shape[1], shape[0]), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped if warped.ndim == 3 else warped[:, :, None], dtype=np.float32)
+
+
+def _direct(page_shape: tuple[int, ...], reference_shape: tuple[int, int]) -> FloatArray:
+    """Reference pixels to page pixels where both cover the whole document."""
+    sx, sy = page_shape[1] / reference_shape[1], page_shape[0] / reference_shape[0]
+    return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1.0]])
+
+
+def _source(image: NDArray[np.float32], px_per_mm: float) -> tuple[NDArray[np.float32], FloatArray]:
+    """The image reduced to a little above the reference's scale, and the map from page pixels to its pixels."""
+    factor = max(1, int(px_per_mm / REFERENCE_PX_PER_MM))
+    shrink = np.array([[1 / factor, 0, (1 / factor - 1) / 2], [0, 1 / factor, (1 / factor - 1) / 2], [0, 0, 1.0]])
+    return _reduced(image, factor), shrink
+
+
+def align_page(page: Page, reference: Reference, lights: tuple[Light, ...] = LIGHTS) -> Material:
+    """Bring a page onto a reference.
+
+    Args:
+        page: upright, with any lights.
+        reference: of the side it is taken for.
+        lights: which of the page's lights are wanted; the geometry light always comes with them.
+
+    Returns:
+        The material; ``aligned`` says which lights were registered.
+    """
+    shape = reference.shape
+    common = [light for light in LIGHTS if light in page.images and light in reference.linear]
+    linear: dict[Light, FloatImage] = {}
+    aligned: dict[Light, bool] = {}
+    maps: dict[Light, FloatArray] = {}
+    start: FloatArray | None = None  # reference pixels to page pixels, of the geometry light
+    for light in common:
+        if start is not None and light not in lights:
+            continue
+        image = page.images[light]
+        direct = _direct(image.shape, shape) if start is None else start
+        reduced, shrink = _source(image, page.px_per_mm)
+        moving = _warp(reduced, shrink @ direct, shape)
+        found, fitted = register(_grey_bytes(reference.linear[light]), _grey_bytes(moving**2), REFERENCE_PX_PER_MM)
+        maps[light] = direct @ fitted
+        aligned[light] = found.reliable
+        coded = _warp(reduced, shrink @ maps[light], shape) if found.reliable else moving
+        linear[light] = decode_srgb(coded)
+        start = maps[light] if start is None else start
+    to_mm = _reference_boxes(page, maps[common[0]]) if common else ()
+    return Material(reference, linear, aligned, page.images, page.px_per_mm, maps, to_mm)
+
+
+def _reference_boxes(page: Page, matrix: FloatArray) -> tuple[BoxMm, ...]:
+    """The lines of the zone on the reference."""
+    inverse = np.linalg.inv(matrix)
+    boxes = []
+    for x, y, width, height in page.mrz_boxes_mm:
+        corners = np.array([[x, x + width], [y, y + height], [1 / page.px_per_mm, 1 / page.px_per_mm]])
+        (x0, x1), (y0, y1), _ = inverse @ (corners * page.px_per_mm) / REFERENCE_PX_PER_MM
+        boxes.append(BoxMm(float(x0), float(y0), float(x1 - x0), float(y1 - y0)))
+    return tuple(boxes)
+
+
+def plain_material(page: Page, width_mm: float, height_mm: float) -> tuple[Mapping[Light, FloatImage], FloatArray]:
+    """A page's images on the reference raster by its own millimetres alone, linear, and the map used."""
+    shape = (round(height_mm * REFERENCE_PX_PER_MM), round(width_mm * REFERENCE_PX_PER_MM))
+    made: dict[Light, FloatImage] = {}
+    direct = np.eye(3)
+    for light, image in page.images.items():
+        direct = _direct(image.shape, shape)
+        reduced, shrink = _source(image, page.px_per_mm)
+        made[light] = decode_srgb(_warp(reduced, shrink @ direct, shape))
+    return made, direct
+
+
+def turned_page(page: Page) -> Page:
+    """The page upside down: without a zone nothing tells its top from its bottom."""
+    images = {light: np.ascontiguousarray(image[::-1, ::-1]) for light, image in page.images.items()}
+    return replace(page, images=images, mrz_boxes_mm=())
+
+
+def agreement_of(material: Material) -> Agreement:
+    """How far the material is what its reference says; see ``Agreement``."""
+    light: Light = next(iter(material.linear), "visible")
+    if not material.linear:
+        return Agreement(0.0, 0.0, light)
+    if not material.aligned.get(light, False):
+        return Agreement(0.0, 0.0, light)
+    own, known = material.view[light], material.reference.view[light]
+    if own.shape[2] != known.shape[2]:
+        own, known = own.mean(axis=2, keepdims=True), known.mean(axis=2, keepdims=True)
+    weight = material.reference.weight[light][:, :, None]
+    size = round(_CELL_MM * REFERENCE_PX_PER_MM)
+    rows, columns = max(1, own.shape[0] // size), max(1, own.shape[1] // size)
+
+    def cells(values: FloatImage) -> FloatImage:
+        cut = np.ascontiguousarray(values[: rows * size, : columns * size])
+        return np.asarray(cv2.resize(cut, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+    weighted = known * weight
+    ok = cells((own * weighted).sum(axis=2))
+    kk = cells((known * weighted).sum(axis=2))
+    oo = cells((own * own * weight).sum(axis=2))
+    share = cells(material.reference.weight[light])
+    full = (share > 0.2) & (kk > 1.0e-4 * known.shape[2] * share)
+    if full.sum() < 4:
+        return Agreement(0.0, 0.0, light)
+    agreement = ok[full] / np.sqrt(np.maximum(kk[full] * oo[full], 1e-12))
+    return Agreement(float(np.median(agreement)), float((agreement > 0.4).mean()), light)
