@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dafec.specimens.drawing import draw_discs, fill_edges
 from dafec.specimens.model import Appearance, Artwork, Grid, Ink, Laminate, Mask, Piece, Plate, Substrate, Unit
-from dafec.specimens.screens import cloudy
+from dafec.specimens.screens import Clouds, cloudy
 
 __all__ = ["compose", "rounded_outline"]
 
@@ -45,11 +45,14 @@ def compose(artwork: Artwork, seed: int) -> Appearance:
     Returns:
         Its appearance on the artwork's grid.
     """
-    reflectance, fluorescence = _printed(artwork, seed)
+    film, below = artwork.laminate, [p for p in artwork.pieces if p.below_laminate]
+    reflectance, fluorescence = _printed(artwork, None if below else film, seed)
     shade: Unit | None = None
-    for index, piece in enumerate(p for p in artwork.pieces if p.below_laminate):
+    for index, piece in enumerate(below):
         shade = _lay(piece, artwork.grid, reflectance, fluorescence, shade, seed + 7919 * (index + 1))
-    gloss = _laminate(artwork.laminate, artwork.grid, reflectance, fluorescence) if artwork.laminate else None
+    if film and below:
+        _cover(film, artwork.grid, reflectance, fluorescence)
+    gloss = _gloss(film, artwork.grid) if film else None
     for index, piece in enumerate(p for p in artwork.pieces if not p.below_laminate):
         shade = _lay(piece, artwork.grid, reflectance, fluorescence, shade, seed + 7919 * (index + 101))
     for perforation in artwork.perforations:
@@ -73,25 +76,42 @@ def rounded_outline(grid: Grid, corner_mm: float) -> Mask:
     return mask
 
 
-def _printed(artwork: Artwork, seed: int) -> tuple[Unit, Unit]:
+def _printed(artwork: Artwork, laminate: Laminate | None, seed: int) -> tuple[Unit, Unit]:
+    """Substrate and plates, and the laminate if nothing lies between."""
     h, w = artwork.grid.shape
     films = [film for plate in artwork.plates if (film := _film(plate, h, w)) is not None]
     reflectance = np.empty((h, w, 4), np.float32)
     fluorescence = np.empty((h, w, 3), np.float32)
-    ground, glow = _ground(artwork.substrate, artwork.grid, seed)
+    ground = _Ground(artwork.substrate, artwork.grid, seed)
     bands = np.empty((7, _ROWS, w), np.float32)
     unit, work = np.empty((_ROWS, w), np.float32), np.empty((_ROWS, w), np.float32)
     for top in range(0, h, _ROWS):
         n = min(_ROWS, h - top)
+        even, glow = ground.strip(top, n)
         for band in range(4):
-            np.multiply(ground[top : top + n], artwork.substrate.reflectance[band], out=bands[band, :n])
+            np.multiply(even, artwork.substrate.reflectance[band], out=bands[band, :n])
         for band in range(3):
-            np.multiply(glow[top : top + n], artwork.substrate.fluorescence[band], out=bands[4 + band, :n])
+            np.multiply(glow, artwork.substrate.fluorescence[band], out=bands[4 + band, :n])
         for film in films:
             _print_strip(film, bands, unit, work, top, n)
+        if laminate is not None:
+            _cover_strip(laminate, artwork.grid, bands, top, n)
         cv2.merge([bands[b, :n] for b in range(4)], dst=reflectance[top : top + n])
         cv2.merge([bands[4 + b, :n] for b in range(3)], dst=fluorescence[top : top + n])
     return reflectance, fluorescence
+
+
+def _cover_strip(film: Laminate, grid: Grid, bands: NDArray[np.float32], top: int, rows: int) -> None:
+    h, w = grid.shape
+    inset = 0 if film.edge_mm is None else round(film.edge_mm * grid.px_per_mm)
+    box = (slice(max(inset - top, 0), max(min(h - inset - top, rows), 0)), slice(inset, w - inset))
+    for band, density in enumerate(film.density):
+        if density:
+            bands[(band, *box)] *= np.float32(10.0**-density)
+    for band, given in enumerate(film.fluorescence):
+        place = bands[(4 + band, *box)]
+        place *= np.float32(10.0 ** -(film.uv_density + film.density[band]))
+        place += np.float32(given)
 
 
 def _print_strip(
@@ -138,26 +158,44 @@ def _film(plate: Plate, h: int, w: int) -> _Film | None:
     return _Film(plate.coverage, (x0, y0, x1, y1), (x0 - x, y0 - y), reflected, tuple(glowing))
 
 
-def _ground(substrate: Substrate, grid: Grid, seed: int) -> tuple[Unit, Unit]:
-    """How even the substrate reflects and glows, 1 = its mean."""
-    rng = np.random.default_rng([seed, 11])
-    cloud = cloudy(grid.shape, substrate.mottle_mm * grid.px_per_mm, rng)
-    fine = cloudy(grid.shape, 0.12 * grid.px_per_mm, rng)
-    ground = cv2.addWeighted(cloud, substrate.mottle * 0.8, fine, substrate.mottle * 0.6, 1.0)
-    glow = cv2.addWeighted(cloud, -substrate.uv_mottle * 0.6, fine, substrate.uv_mottle * 0.8, 1.0)
-    return np.asarray(ground, np.float32), np.asarray(glow, np.float32)
+class _Ground:
+    """How even the substrate reflects and glows, 1 = its mean, in strips of rows."""
+
+    def __init__(self, substrate: Substrate, grid: Grid, seed: int) -> None:
+        rng = np.random.default_rng([seed, 11])
+        self._width = grid.shape[1]
+        self._cloud = Clouds(grid.shape, substrate.mottle_mm * grid.px_per_mm, rng)
+        self._fine = Clouds(grid.shape, 0.12 * grid.px_per_mm, rng)
+        self._mottle, self._uv_mottle = substrate.mottle, substrate.uv_mottle
+
+    def strip(self, top: int, rows: int) -> tuple[Unit, Unit]:
+        """For reflectance and for fluorescence (rows, w)."""
+        cloud, fine = self._cloud.strip(top, rows), self._fine.strip(top, rows)
+        ground = cv2.addWeighted(cloud, self._mottle * 0.8, fine, self._mottle * 0.6, 1.0)
+        glow = cv2.addWeighted(cloud, -self._uv_mottle * 0.6, fine, self._uv_mottle * 0.8, 1.0)
+        return np.asarray(ground, np.float32), np.asarray(glow, np.float32)
 
 
-def _laminate(film: Laminate, grid: Grid, reflectance: Unit, fluorescence: Unit) -> Unit:
+def _cover(film: Laminate, grid: Grid, reflectance: Unit, fluorescence: Unit) -> None:
+    """Lays the laminate over what is there."""
+    h, w = grid.shape
+    bands = np.empty((7, _ROWS, w), np.float32)
+    for top in range(0, h, _ROWS):
+        n = min(_ROWS, h - top)
+        for band in range(7):
+            bands[band, :n] = (
+                reflectance[top : top + n, :, band] if band < 4 else fluorescence[top : top + n, :, band - 4]
+            )
+        _cover_strip(film, grid, bands, top, n)
+        cv2.merge([bands[b, :n] for b in range(4)], dst=reflectance[top : top + n])
+        cv2.merge([bands[4 + b, :n] for b in range(3)], dst=fluorescence[top : top + n])
+
+
+def _gloss(film: Laminate, grid: Grid) -> Unit:
     h, w = grid.shape
     inset = 0 if film.edge_mm is None else round(film.edge_mm * grid.px_per_mm)
-    box = (slice(inset, h - inset), slice(inset, w - inset))
-    kept = np.array([10.0**-d for d in film.density], np.float32)
-    reflectance[box] *= kept
-    fluorescence[box] *= np.float32(10.0**-film.uv_density) * kept[:3]
-    fluorescence[box] += np.asarray(film.fluorescence, np.float32)
-    gloss = np.full((h, w), 0.1, np.float32)
-    gloss[box] = film.gloss
+    gloss = np.full((h, w), 0.1 if inset else film.gloss, np.float32)
+    gloss[inset : h - inset, inset : w - inset] = film.gloss
     return gloss
 
 

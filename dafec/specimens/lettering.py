@@ -6,6 +6,7 @@ Heights are the height of the capital H (of the alef where a face has no Latin l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -52,7 +53,7 @@ FACES: dict[str, str] = {
 }
 _ARABIC_OF = {"bold": "naskh_bold", "": "naskh"}  # what writes Arabic where a Latin face is asked for
 _LATIN_OF = {"naskh": "sans", "naskh_bold": "sans_bold", "kufi_bold": "sans_bold"}
-_FLATNESS_EM = 0.0015  # how far a chord may leave its curve, in ems
+_FLATNESS_UNITS = 1.5  # how far a chord may leave its curve, in a face's units, 1000 to 2048 to the em
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +125,20 @@ class _Outline:
         self.at = (x, y)
 
     def curve(self, *points: tuple[float, float]) -> None:
-        control = np.array([self.at, *points])
-        bend = np.abs(np.diff(control, 2, axis=0)).max() if len(control) > 2 else 0.0
-        steps = int(np.clip(np.ceil(np.sqrt(bend / (1000 * _FLATNESS_EM) * 0.75)), 2, 24))
-        t = np.linspace(0, 1, steps + 1)[1:, None]
-        layers = [np.broadcast_to(p, (steps, 2)) for p in control]
-        while len(layers) > 1:
-            layers = [a * (1 - t) + b * t for a, b in pairwise(layers)]
-        for x, y in layers[0]:
-            self.line(float(x), float(y))
+        """A quadratic (one control point) or cubic (two) Bézier curve, as chords."""
+        control = (self.at, *points)
+        bend = max(
+            abs(a[k] - 2 * b[k] + c[k])
+            for a, b, c in zip(control, control[1:], control[2:], strict=False)
+            for k in (0, 1)
+        )
+        steps = min(24, max(2, math.ceil(math.sqrt(bend / _FLATNESS_UNITS * 0.75))))
+        for index in range(1, steps + 1):
+            t = index / steps
+            layer = control
+            while len(layer) > 1:
+                layer = tuple((a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t) for a, b in pairwise(layer))
+            self.line(*layer[0])
 
     def close(self) -> None:
         if self.at != self.start:

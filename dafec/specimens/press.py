@@ -136,7 +136,7 @@ def _line_art(plate: Plate, s: float, rng: np.random.Generator, bad: float, dens
 @lru_cache(maxsize=8)
 def _noise_sheet(grain_px: float, width: int) -> Mask:
     """Noise for edges, 0 to 255 about 127; one for all, since every plate begins elsewhere in it."""
-    noise = cloudy((1024, width), grain_px, np.random.default_rng([round(grain_px * 1000), 311]))
+    noise = cloudy((512, width), grain_px, np.random.default_rng([round(grain_px * 1000), 311]))
     return np.asarray(np.clip(127.5 + 64 * noise, 0, 255), np.uint8)
 
 

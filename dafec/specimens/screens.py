@@ -18,25 +18,37 @@ from numpy.typing import NDArray
 from dafec.specimens.blue_noise import blue_noise
 from dafec.specimens.model import Ink, Unit
 
-__all__ = ["Spot", "am_dots", "cloudy", "drops", "separate", "specks"]
+__all__ = ["Clouds", "Spot", "am_dots", "cloudy", "drops", "separate", "specks"]
 
 Spot = Literal["round", "ellipse", "line"]
 
 _LEVELS = 33
 
 
+class Clouds:
+    """Smooth noise of mean 0 and deviation 1 with the given correlation length in pixels, kept coarse."""
+
+    def __init__(self, shape: tuple[int, int], grain_px: float, rng: np.random.Generator) -> None:
+        self._step = max(1.0, grain_px / 2)
+        self._width = shape[1]
+        rows, columns = int(shape[0] / self._step) + 4, int(shape[1] / self._step) + 4
+        coarse = rng.standard_normal((rows, columns), np.float32)
+        soft = np.asarray(cv2.GaussianBlur(coarse, (0, 0), max(grain_px / self._step / 2, 0.3)), np.float32)
+        self._coarse = soft / np.float32(soft.std() + 1e-9)
+
+    def strip(self, top: int, rows: int) -> Unit:
+        """Rows from the top one on (rows, w)."""
+        first = int(top / self._step)
+        part = self._coarse[first : int((top + rows) / self._step) + 4]
+        matrix = np.array([[1 / self._step, 0, 1.5], [0, 1 / self._step, top / self._step - first + 1.5]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        size = (self._width, rows)
+        return np.asarray(cv2.warpAffine(part, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
 def cloudy(shape: tuple[int, int], grain_px: float, rng: np.random.Generator) -> Unit:
-    """Smooth noise of mean 0 and deviation 1 with the given correlation length in pixels (h, w)."""
-    step = max(1.0, grain_px / 2)
-    rows, columns = int(shape[0] / step) + 4, int(shape[1] / step) + 4
-    coarse = rng.standard_normal((rows, columns), np.float32)
-    coarse = np.asarray(cv2.GaussianBlur(coarse, (0, 0), max(grain_px / step / 2, 0.3)), np.float32)
-    coarse /= float(coarse.std()) + 1e-9
-    matrix = np.array([[1 / step, 0, 1.5], [0, 1 / step, 1.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(
-        cv2.warpAffine(coarse, matrix, (shape[1], shape[0]), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
+    """``Clouds`` of a whole field (h, w)."""
+    return Clouds(shape, grain_px, rng).strip(0, shape[0])
 
 
 def separate(image: Unit, inks: Sequence[Ink], *, black_start: float = 0.35, black: float = 0.9) -> tuple[Unit, ...]:
