@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ __all__ = [
     "mapped_errors",
     "open_reader",
     "open_writer",
+    "outside_transactions",
     "storage_error",
 ]
 
@@ -128,6 +129,31 @@ def _configure_postgresql(engine: Engine, lock_timeout_s: float, *, writes: bool
             cursor.execute("SET default_transaction_read_only = on")
         connection.commit()
         cursor.close()
+
+
+@contextmanager
+def outside_transactions(engine: Engine) -> Iterator[Callable[[str], Any]]:
+    """Runs statements that no transaction may hold; what is given returns the first value of the first row, if any."""
+    connection = engine.raw_connection()
+    driver: Any = connection.driver_connection
+    postgresql = not is_sqlite(engine)
+    cursor = connection.cursor()
+
+    def run(statement: str) -> Any:
+        cursor.execute(statement)
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+    try:
+        if postgresql:
+            driver.rollback()  # testing whether the connection lives began a transaction
+            driver.autocommit = True
+        yield run
+    finally:
+        cursor.close()
+        if postgresql:
+            driver.autocommit = False
+        connection.close()
 
 
 def storage_error(error: OSError | DBAPIError | PoolTimeout) -> DafecError:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from api.store.blobs import BlobFolder, Blobs
+from api.store.database import outside_transactions
 from dafec.errors import InstallationError, UsageError
 
 __all__ = ["StorePlaces", "files_may_go", "files_stay", "open_blobs", "own_folder"]
@@ -86,12 +87,12 @@ def files_stay(places: StorePlaces, engine: Engine) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_SH)
             yield
         return
-    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock_shared(:key)"), {"key": _FILES_LOCK})
+    with outside_transactions(engine) as run:
+        run(f"SELECT pg_advisory_lock_shared({_FILES_LOCK})")
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock_shared(:key)"), {"key": _FILES_LOCK})
+            run(f"SELECT pg_advisory_unlock_shared({_FILES_LOCK})")
 
 
 @contextmanager
@@ -106,11 +107,10 @@ def files_may_go(places: StorePlaces, engine: Engine) -> Iterator[bool]:
             else:
                 yield True
         return
-    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        key = {"key": _FILES_LOCK}
-        free = bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar())
+    with outside_transactions(engine) as run:
+        free = bool(run(f"SELECT pg_try_advisory_lock({_FILES_LOCK})"))
         try:
             yield free
         finally:
             if free:
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+                run(f"SELECT pg_advisory_unlock({_FILES_LOCK})")

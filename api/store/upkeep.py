@@ -13,13 +13,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import ColumnElement, delete, select, text, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from api.security.audit_entry import AuditEvent
 from api.store.audit_log import append_events
 from api.store.blobs import BlobFolder, Note
-from api.store.database import mapped_errors
+from api.store.database import mapped_errors, outside_transactions
 from api.store.models import CaseKey, Image, Screening
 from api.store.places import files_may_go
 from api.store.retention import RetentionPolicy
@@ -114,18 +114,12 @@ class Upkeep:
 
     def _scrub(self) -> None:
         """Takes destroyed keys out of the write-ahead log, and out of the pages of PostgreSQL."""
-        writer = self._store.writer
-        with self._store.lock, mapped_errors():
+        with self._store.lock, mapped_errors(), outside_transactions(self._store.writer) as run:
             if self._store.shared:
-                with writer.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-                    connection.execute(text("VACUUM case_keys"))
-                    connection.execute(text("VACUUM screenings"))
-                return
-            raw = writer.raw_connection()  # outside of a transaction
-            try:
-                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            finally:
-                raw.close()
+                run("VACUUM case_keys")
+                run("VACUUM screenings")
+            else:
+                run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def remove_files(self) -> int:
         """Removes the files of forgotten screenings, unless a backup is reading them; how many there were."""
