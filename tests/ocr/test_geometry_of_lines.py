@@ -112,6 +112,25 @@ def test_detector_maps_become_an_oriented_zone(degrees: float) -> None:
     assert zone.score > 0.99
 
 
+@pytest.mark.parametrize("size", [(360, 512), (1387, 1969), (4963, 7015)])
+def test_however_large_the_frame_a_zone_is_where_it_is(size: tuple[int, int]) -> None:
+    height, width = size
+    frame = np.full(size, 200, np.uint8)
+    left, top, right, bottom = round(0.3 * width), round(0.84 * height), round(0.9 * width), round(0.9 * height)
+    frame[top:bottom, left:right] = 30
+
+    def draw(frames: np.ndarray) -> np.ndarray:
+        maps = np.full((1, 4, frames.shape[2] // 4, frames.shape[3] // 4), -8, np.float32)
+        maps[0, 0][cv2.resize(frames[0, 0], maps.shape[:1:-1], interpolation=cv2.INTER_AREA) < -0.5] = 8
+        maps[0, 2], maps[0, 3] = 1, 0
+        return maps
+
+    zone = locate_zones(frame, session(draw)).zones[0]
+    detector_px = max(size) / 512
+    assert zone.centre[0] == pytest.approx((left + right) / 2, abs=2.5 * detector_px)
+    assert zone.centre[1] == pytest.approx((top + bottom) / 2, abs=2.5 * detector_px)
+
+
 @pytest.mark.parametrize(("gap", "zones"), [(5, 1), (18, 2)])
 def test_a_speck_parts_no_zone_but_two_documents_are_two(gap: int, zones: int) -> None:
     def draw(frames: np.ndarray) -> np.ndarray:
