@@ -53,6 +53,8 @@ def compose(artwork: Artwork, seed: int) -> Appearance:
     if film and below:
         _cover(film, artwork.grid, reflectance, fluorescence)
     gloss = _gloss(film, artwork.grid) if film else None
+    if film and film.edge_mm:
+        shade = _laminate_edge(film.edge_mm, artwork.grid, shade)
     for index, piece in enumerate(p for p in artwork.pieces if not p.below_laminate):
         shade = _lay(piece, artwork.grid, reflectance, fluorescence, shade, seed + 7919 * (index + 101))
     for perforation in artwork.perforations:
@@ -197,6 +199,23 @@ def _gloss(film: Laminate, grid: Grid) -> Unit:
     gloss = np.full((h, w), 0.1 if inset else film.gloss, np.float32)
     gloss[inset : h - inset, inset : w - inset] = film.gloss
     return gloss
+
+
+def _laminate_edge(edge_mm: float, grid: Grid, shade: Unit | None) -> Unit:
+    """The step of a film of some hundredths of a millimetre: a bright line where it faces the light, else a dark one."""
+    h, w = grid.shape
+    shade = np.ones((h, w), np.float32) if shade is None else shade
+    inset, reach = round(edge_mm * grid.px_per_mm), max(2, round(0.12 * grid.px_per_mm))
+    if inset <= reach or 2 * (inset + reach) >= min(h, w):
+        return shade
+    away = np.abs(np.arange(-reach, reach + 1)) / (0.04 * grid.px_per_mm)
+    line = np.exp(-(away**2) / 2).astype(np.float32)
+    down, across = slice(inset, h - inset), slice(inset, w - inset)
+    shade[down, inset - reach : inset + reach + 1] *= 1 + np.float32(0.07) * line
+    shade[down, w - inset - reach : w - inset + reach + 1] *= 1 - np.float32(0.09) * line
+    shade[inset - reach : inset + reach + 1, across] *= 1 + np.float32(0.08) * line[:, None]
+    shade[h - inset - reach : h - inset + reach + 1, across] *= 1 - np.float32(0.11) * line[:, None]
+    return shade
 
 
 def _turned_mask(piece: Piece, grid: Grid) -> tuple[NDArray[np.float64], tuple[int, int, int, int]]:

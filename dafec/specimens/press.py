@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from dafec.geometry import BoxMm
-from dafec.specimens.model import Artwork, Mask, Plate, Process, Role
+from dafec.specimens.model import Artwork, Ink, Mask, Plate, Process, Role
 from dafec.specimens.screens import cloudy, drops, specks
 
 __all__ = ["press"]
@@ -55,7 +55,8 @@ def press(artwork: Artwork, seed: int, quality: float = 1.0) -> Artwork:
         quality: 1 = a security printer, 0 = a bad workshop: registration, raggedness and density wander more.
 
     Returns:
-        The same artwork with its plates moved and worn as printed; boxes of personal data move with them.
+        The same artwork with its plates moved and marked as printed, inks as thick as they were laid (their names
+        stay); boxes of personal data move with their plates.
     """
     bad = 1 + 3.5 * (1 - quality)
     s = artwork.grid.px_per_mm
@@ -67,9 +68,10 @@ def press(artwork: Artwork, seed: int, quality: float = 1.0) -> Artwork:
             continue
         dx, dy = personal if plate.role in _PERSONAL else _shift(seed, _unit(plate), 0.035 * bad, s)
         rng = np.random.default_rng([seed, 301, index])
-        density = _density(seed, _unit(plate), 0.015 * bad)
-        coverage = _screened(plate, density) if plate.screened else _line_art(plate, s, rng, bad, density)
-        plates.append(replace(plate, coverage=coverage, origin_px=(plate.origin_px[0] + dx, plate.origin_px[1] + dy)))
+        coverage = plate.coverage if plate.screened else _line_art(plate, s, rng, bad)
+        place = (plate.origin_px[0] + dx, plate.origin_px[1] + dy)
+        ink = _inked(plate.ink, _thickness(seed, _unit(plate), 0.03 * bad))
+        plates.append(replace(plate, ink=ink, coverage=coverage, origin_px=place))
     boxes = {
         name: _moved(box, personal, s) if _personal_box(name, artwork) else box
         for name, box in artwork.boxes_mm.items()
@@ -97,29 +99,30 @@ def _shift(seed: int, unit: str, sigma_mm: float, s: float) -> tuple[int, int]:
     return round(float(dx)), round(float(dy))
 
 
-def _density(seed: int, unit: str, sigma: float) -> float:
-    """How much ink this unit gives today, relative."""
+def _thickness(seed: int, unit: str, sigma: float) -> float:
+    """How thick this unit lays its film today, relative."""
     rng = np.random.default_rng([seed, 313, zlib.crc32(unit.encode())])
-    return float(np.clip(1 + rng.normal(0, sigma), 0.75, 1.04))
+    return float(np.clip(1 + rng.normal(0, sigma), 0.7, 1.2))
 
 
-def _screened(plate: Plate, density: float) -> Mask:
-    """Dots are made already; only the density of the ink wanders."""
-    return np.asarray(cv2.convertScaleAbs(plate.coverage, alpha=density), np.uint8)
+def _inked(ink: Ink, thickness: float) -> Ink:
+    """The same ink as a thicker or thinner film."""
+    red, green, blue, infrared = (d * thickness for d in ink.density)
+    glow = (ink.emission[0] * thickness, ink.emission[1] * thickness, ink.emission[2] * thickness)
+    return replace(ink, density=(red, green, blue, infrared), uv_density=ink.uv_density * thickness, emission=glow)
 
 
-def _line_art(plate: Plate, s: float, rng: np.random.Generator, bad: float, density: float) -> Mask:
+def _line_art(plate: Plate, s: float, rng: np.random.Generator, bad: float) -> Mask:
     coverage = plate.coverage
     if coverage.size <= 4:
         return coverage
     if plate.process in ("inkjet", "laser_engraving", "dye_sublimation", "toner"):
         coverage = _digital(plate, s, rng, bad)
     edge = _EDGES[plate.process]
-    factor = min(density, 1.0)
     value = np.arange(256) / 255
     swing = np.minimum(edge.ragged * np.sqrt(bad), 0.95) * 4 * value * (1 - value)
-    base = np.clip((value - swing / 2 + edge.gain * bad * value * (1 - value) * 2) * factor, 0, 1)
-    low, span = (base * 255).round().astype(np.uint8), (swing * factor * 255).round().astype(np.uint8)
+    base = np.clip((value - swing / 2 + edge.gain * bad * value * (1 - value) * 2), 0, 1)
+    low, span = (base * 255).round().astype(np.uint8), (swing * 255).round().astype(np.uint8)
     h, w = coverage.shape
     sheet = _noise_sheet(round(edge.grain_um / 1000 * s, 3), -(-(w + 256) // 1024) * 1024)
     x, y = int(rng.integers(0, 256)), int(rng.integers(0, len(sheet) - _STRIP))
@@ -144,9 +147,9 @@ def _digital(plate: Plate, s: float, rng: np.random.Generator, bad: float) -> Ma
     """Text as the dots of a digital printer."""
     wanted = np.asarray(plate.coverage.astype(np.float32) / np.float32(255), np.float32)
     if plate.process == "inkjet":
-        made = drops(wanted, s, 1200.0 / bad**0.5, rng, drop=1.7, jitter=0.22 * bad**0.5, random=0.05)
+        made = drops(wanted, s, 1000.0 / bad**0.5, rng, drop=1.6, jitter=0.26 * bad**0.5, random=0.14, line=True)
     elif plate.process == "laser_engraving":
-        made = drops(wanted, s, 600.0, rng, drop=1.45, jitter=0.06, random=0.04)
+        made = drops(wanted, s, 600.0, rng, drop=1.5, jitter=0.05, random=0.06, line=True)
     elif plate.process == "toner":
         ragged = wanted + cloudy((wanted.shape[0], wanted.shape[1]), 0.03 * s, rng) * np.float32(0.10)
         made = np.clip((cv2.GaussianBlur(ragged, (0, 0), 0.012 * s) - 0.5) * 1.6 + 0.5, 0, 1) * (wanted > 0)

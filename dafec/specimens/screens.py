@@ -23,6 +23,7 @@ __all__ = ["Clouds", "Spot", "am_dots", "cloudy", "drops", "separate", "specks"]
 Spot = Literal["round", "ellipse", "line"]
 
 _LEVELS = 33
+_MOST = 0.58  # of a cell; more than half, since drops are wider than their cells
 
 
 class Clouds:
@@ -178,6 +179,7 @@ def drops(
     drop: float = 1.5,
     jitter: float = 0.28,
     random: float = 0.015,
+    line: bool = False,
 ) -> Unit:
     """Drops of one size, strewn by blue noise (inkjet), or spots burnt one by one (engraving, with little jitter).
 
@@ -188,12 +190,18 @@ def drops(
         rng: of strewing and jitter.
         drop: diameter of a drop over the pitch.
         jitter: of its place, over the pitch, 1 sigma.
-        random: white noise in the thresholds.
+        random: white noise in the thresholds, 1 sigma.
+        line: line art: a cell is filled where the drawing covers most of it; nothing is strewn.
 
     Returns:
         Coverage with drops (h, w).
     """
     pitch = px_per_mm * 25.4 / dpi
+    if line:
+        size = (max(1, round(coverage.shape[1] / pitch)), max(1, round(coverage.shape[0] / pitch)))
+        cells = cv2.resize(coverage, size, interpolation=cv2.INTER_AREA if pitch >= 1 else cv2.INTER_LINEAR)
+        limit = _MOST + rng.standard_normal(cells.shape, np.float32) * np.float32(random)
+        return _put(cells > np.maximum(limit, 0.1), (coverage.shape[0], coverage.shape[1]), pitch, rng, drop, jitter)
     wanted, got = _drop_tones(round(pitch, 3), drop, jitter, random)
     table = np.interp(np.linspace(0, 1, 256), got, wanted).astype(np.float32)
     h, w = coverage.shape
@@ -235,7 +243,20 @@ def _strew(
     size = len(tile)
     tile = np.roll(tile, tuple(int(v) for v in rng.integers(0, size, 2)), axis=(0, 1))
     threshold = np.tile(tile, (-(-rows // size), -(-columns // size)))[:rows, :columns]
-    y, x = np.nonzero(shares > threshold)
+    return _put(shares > threshold, shape, pitch, rng, drop, jitter)
+
+
+def _put(
+    filled: NDArray[np.bool_],
+    shape: tuple[int, int],
+    pitch: float,
+    rng: np.random.Generator,
+    drop: float,
+    jitter: float,
+) -> Unit:
+    """Drops in these cells (rows, columns), on a grid of this shape."""
+    rows, columns = filled.shape
+    y, x = np.nonzero(filled)
     swath = rng.normal(0, 0.10, rows // 48 + 1)[y // 48] + np.where(y % 2 == 0, 0.06, -0.06)
     px = (x + 0.5 + rng.standard_normal(len(x), np.float32) * jitter + swath) * (shape[1] / columns) - 0.5
     py = (y + 0.5 + rng.standard_normal(len(y), np.float32) * jitter) * (shape[0] / rows) - 0.5

@@ -196,3 +196,24 @@ def test_the_same_seed_gives_the_same_bytes_in_every_process() -> None:
     ]
     assert runs[0] == runs[1]
     assert len(runs[0].strip()) == len(hashlib.sha256().hexdigest())
+
+
+def test_a_copy_has_its_films_thicker_or_thinner_all_over() -> None:
+    first, second = lines(name="a"), lines(name="b")
+    pressed = [press(Artwork(GRID, substrate("security_paper"), (first, second)), seed) for seed in range(12)]
+    red = [sheet.plates[0].ink.density[0] / first.ink.density[0] for sheet in pressed]
+    assert 0.01 < np.std(red) < 0.06
+    assert all(a.plates[0].ink == a.plates[1].ink for a in pressed), "one unit lays one film"
+    assert all(a.plates[0].ink.name == first.ink.name for a in pressed)
+
+
+def test_solid_letters_stay_solid_whatever_prints_them() -> None:
+    block = np.zeros(GRID.shape, np.uint8)
+    block[100:300, 100:300] = 255
+    processes: tuple[Process, ...] = ("offset", "inkjet", "laser_engraving", "toner", "dye_sublimation", "am_laser")
+    for process in processes:
+        plate = Plate("viz", ink("carbon_black"), block, process=process, name="surname")
+        pressed = press(Artwork(GRID, substrate("security_paper"), (plate,)), 3).plates[0].coverage
+        assert pressed[150:250, 150:250].mean() > 245, process
+        assert float(pressed.sum()) == pytest.approx(float(block.sum()), rel=0.03), process
+        assert not pressed[:60].any() or process == "toner"
