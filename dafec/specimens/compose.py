@@ -202,7 +202,7 @@ def _gloss(film: Laminate, grid: Grid) -> Unit:
 
 
 def _laminate_edge(edge_mm: float, grid: Grid, shade: Unit | None) -> Unit:
-    """The step of a film of some hundredths of a millimetre: a bright line where it faces the light, else a dark one."""
+    """The step of a film as thick as a hair: a bright line where it faces the light, else a dark one."""
     h, w = grid.shape
     shade = np.ones((h, w), np.float32) if shade is None else shade
     inset, reach = round(edge_mm * grid.px_per_mm), max(2, round(0.12 * grid.px_per_mm))
