@@ -40,6 +40,7 @@ from dafec.ocr.parsed import MrzParse
 from dafec.ocr.reader import FrameRead, OcrContext, read_frame
 from dafec.ocr.second_reader import engine_digest, second_read
 from dafec.ocr.types import MrzRead
+from dafec.ocr.visual_zone import VisualContext, VisualZone, read_visual_zone
 from dafec.page import Page, find_pages
 from dafec.quality import Quality, QualityIssue, assess_quality
 from dafec.report import (
@@ -66,8 +67,8 @@ __all__ = ["ScreeningContext", "screen_capture"]
 #: Errors that mean "this run failed", not "this installation is broken": the capture is reported, not refused.
 _RUN_ERRORS = frozenset({"models.run_failed", "models.not_finite"})
 
-#: Checks that rest on the reader; ``*`` at the end stands for any text.
-_RESTS_ON_READER = ("MRZ-", "IR-AB-MR")
+#: Beginnings of the ids of checks that rest on the reader.
+_RESTS_ON_READER = ("MRZ-", "IR-AB-MR", "GEN-type", "VIZ-")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -246,14 +247,27 @@ def _ask_second_reader(document: _Document, page: CapturedPage) -> tuple[str, ..
     return second_read(_bytes(frame.pixels, frame.bit_depth), read) if frame is not None else None
 
 
-def _aborted_reader(results: Sequence[CheckResult]) -> list[CheckResult]:
-    """Every check that rests on the reader, aborted with it."""
+def _aborted_reader(results: Sequence[CheckResult], ids: tuple[str, ...] = _RESTS_ON_READER) -> list[CheckResult]:
+    """Every check that rests on a reader which broke off, aborted with it."""
     return [
         CheckResult(result.id, result.version, "aborted", message="checks.common.reader_failed")
-        if result.id.startswith(_RESTS_ON_READER)
+        if result.id.startswith(ids)
         else result
         for result in results
     ]
+
+
+def _read_visual_zone(page: Page, threads: int) -> VisualZone | None:
+    """Every line of print on the page in visible light; None where it has none, or its reader broke off."""
+    image = page.images.get("visible")
+    if image is None:
+        return None
+    try:
+        return read_visual_zone(image, page.px_per_mm, VisualContext.load(threads))
+    except InstallationError as error:
+        if error.code not in _RUN_ERRORS:
+            raise
+        return None
 
 
 def _situation(
@@ -365,8 +379,8 @@ def _verdict_info(verdict: Verdict) -> VerdictInfo:
     )
 
 
-def _software(context: ScreeningContext, *, second_used: bool) -> SoftwareInfo:
-    models = dict(loaded_models())
+def _software(context: ScreeningContext, visual: VisualZone | None, *, second_used: bool) -> SoftwareInfo:
+    models = {**loaded_models(), **(visual.models if visual is not None else {})}
     digest = engine_digest() if second_used else None
     if digest is not None:
         models["second_reader"] = digest
@@ -379,12 +393,14 @@ def _other_zone(read: MrzRead, today: date) -> MrzInfo:
     return mrz_info(read, parse_mrz(read.texts, today=today))
 
 
-def screen_capture(capture: Capture, context: ScreeningContext) -> Report:
+def screen_capture(capture: Capture, context: ScreeningContext, *, visual_zone: bool = False) -> Report:
     """Screens one capture.
 
     Args:
         capture: decoded frames of one document (further documents on the same glass are listed, not screened).
         context: loaded once by ``ScreeningContext.load``.
+        visual_zone: reads the text of the page as well and compares it with the zone. It takes a second or more, so
+            a desk's first report goes without (the checks VIZ-* say so) and a complete one follows.
 
     Returns:
         The report.
@@ -405,10 +421,15 @@ def screen_capture(capture: Capture, context: ScreeningContext) -> Report:
         parse = parse_mrz(document.read.texts, today=today) if document.read is not None else None
     with clock.stage("second_reader"):
         second = _ask_second_reader(document, captured)
+    with clock.stage("visual_zone"):
+        visual = _read_visual_zone(document.page, context.threads) if visual_zone else None
     with clock.stage("checks"):
-        results = run_checks(CheckContext(document.page, document.reads, parse, quality, today, second), context.checks)
+        looked_at = CheckContext(document.page, document.reads, parse, quality, today, second, visual)
+        results = run_checks(looked_at, context.checks)
     if pages[document.number].primary is None:
         results = _aborted_reader(results)
+    if visual_zone and visual is None and "visible" in document.page.images:
+        results = _aborted_reader(results, ("VIZ-",))
     readings = _readings(document, second)
     with clock.stage("verdict"):
         verdict = decide(
@@ -430,6 +451,6 @@ def screen_capture(capture: Capture, context: ScreeningContext) -> Report:
         other_zones=[_other_zone(read, today) for read in document.others],
         checks=[check_info(replace(result, llr=round(result.llr, 4))) for result in results],
         verdict=_verdict_info(verdict),
-        software=_software(context, second_used=second is not None),
+        software=_software(context, visual, second_used=second is not None),
         timings_ms=clock.report(),
     )

@@ -262,10 +262,10 @@ def test_what_was_screened_is_told_when_the_installation_breaks(
 
     real, calls = screening.screen_capture, iter(range(9))
 
-    def second_fails(*given: Any) -> Any:
+    def second_fails(*given: Any, **options: Any) -> Any:
         if next(calls) == 1:
             raise InstallationError("models.run_failed", name="mrz_reader")
-        return real(*given)
+        return real(*given, **options)
 
     monkeypatch.setattr(screening, "screen_capture", second_fails)
     code, out, err = run(capfd, "screen", page, page)

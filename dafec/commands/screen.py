@@ -26,6 +26,9 @@ def screen(
     library: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="Folder of enrolled document series.")
     ] = None,
+    visual_zone: Annotated[  # noqa: FBT002
+        bool, typer.Option(help="Read the text of the page too and compare it with the zone; a second or more a page.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One report a line, in the order given.")] = False,  # noqa: FBT002
     lang: Annotated[Language, typer.Option(envvar="DAFEC_LANGUAGE", help="Language of messages.")] = "en",
 ) -> None:
@@ -55,7 +58,7 @@ def screen(
     try:
         for path in progress(captures, lang, shown=not as_json):
             try:
-                report = screen_capture(load_capture(path, limits=limits), context)
+                report = screen_capture(load_capture(path, limits=limits), context, visual_zone=visual_zone)
             except InstallationError:
                 raise
             except DafecError as error:

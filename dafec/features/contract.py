@@ -17,6 +17,7 @@ from dafec.capture import Light
 from dafec.geometry import BoxMm
 from dafec.ocr.parse import MrzParse
 from dafec.ocr.types import MrzRead
+from dafec.ocr.visual_zone import VisualZone
 from dafec.page import Page
 from dafec.quality import Quality
 
@@ -36,6 +37,7 @@ class CheckContext:
     quality: Quality  # what this capture supports
     today: date  # the day of the screening, so that checks are reproducible
     second_read: tuple[str, ...] | None = None  # lines by the second reader; None: it did not run
+    visual: VisualZone | None = None  # text of the visual zone; None: it was not read in this screening
 
 
 @dataclass(frozen=True, slots=True)
