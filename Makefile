@@ -42,6 +42,9 @@ bench: $(VENV)/.installed-bench ## print the tables of benchmarks/
 	$(BIN)/python -m benchmarks.screening
 	$(BIN)/python -m benchmarks.mrz
 	$(BIN)/python -m benchmarks.mrz_text
+	$(BIN)/python -m benchmarks.mrz_stress
+	$(BIN)/python -m benchmarks.mrz_synthetic --lines 5000
+	$(BIN)/python -m benchmarks.second_reader
 
 train: $(VENV)/.installed-train ## train the models anew (hours), put them into the manifest, print the calibration
 	$(BIN)/python -m dafec.models.training.locator --out runs/locator
