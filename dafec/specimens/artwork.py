@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from dafec.geometry import BoxMm
@@ -24,7 +25,6 @@ from dafec.specimens.artwork_fields import (
 from dafec.specimens.artwork_layers import layer_plates
 from dafec.specimens.artwork_pictures import picture_plates
 from dafec.specimens.curves import fibres
-from dafec.specimens.drawing import draw_curves
 from dafec.specimens.inks import ink, substrate
 from dafec.specimens.model import Artwork, Grid, Issue, Plate
 from dafec.specimens.series import Series, SideSpec, load_series
@@ -52,8 +52,11 @@ def _fibres(spec: SideSpec, issue: Issue, side: int, grid: Grid) -> tuple[Plate,
     plates = []
     for index, name in enumerate(spec.fibres):
         seed = int(np.random.default_rng([issue.print_seed, 41, side, index]).integers(2**31))
-        drawn = draw_curves(grid, fibres(page, count, seed=seed), _FIBRE_WIDTH_MM)
-        plates.append(Plate("fibres", ink(name), *drawn, name=f"fibres {index + 1}"))
+        strewn = np.zeros(grid.shape, np.uint8)
+        points = [np.round(curve * grid.px_per_mm * 16).astype(np.int32) for curve in fibres(page, count, seed=seed)]
+        thick = max(1, round(_FIBRE_WIDTH_MM * grid.px_per_mm))
+        cv2.polylines(strewn, points, isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4)
+        plates.append(Plate("fibres", ink(name), strewn, name=f"fibres {index + 1}"))
     return tuple(plates)
 
 

@@ -104,7 +104,8 @@ def field_box(spec: FieldSpec, text: str) -> BoxMm:
     if spec.angle_deg == -90.0:
         return BoxMm(spec.x_mm - height * 1.15, spec.y_mm - width, height * 1.45, width)
     x = spec.x_mm - {"left": 0.0, "centre": width / 2, "right": width}[spec.anchor]
-    return BoxMm(x, spec.y_mm - height * 1.3, width, height * 1.65)
+    above, below = (1.15, 0.72) if spec.key.endswith("_arabic") else (1.3, 0.35)  # Arabic tails reach deep
+    return BoxMm(x, spec.y_mm - height * above, width, height * (above + below))
 
 
 def field_plates(side: SideSpec, issue: Issue, grid: Grid) -> tuple[tuple[Plate, ...], dict[str, BoxMm]]:

@@ -1,8 +1,8 @@
 """Static print of a series: from a layer's data to plates.
 
 Kinds: ``waves``, ``rosette``, ``band``, ``rays``, ``hatch``, ``microtext``, ``motif``, ``text``, ``line``, ``panel``,
-``frame``. A layer with a second ink is a rainbow print (``stops``, ``turn``) or, with ``split``, two halves of one figure in
-inks that look alike and part in infrared.
+``frame``. A layer with a second ink is a rainbow print (``stops``, ``turn``) or, with ``split``, two halves of one
+figure in inks that look alike and part in infrared.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def layer_plates(series: Series, layer: Layer, grid: Grid) -> tuple[Plate, ...]:
         drawn = _keep_out(grid, drawn, given["keep_out"], given.get("keep_out_fade", 1.5))
     strength = float(given.get("strength", 1.0))
     if strength < 1:
-        drawn = cv2.convertScaleAbs(drawn[0], alpha=strength), drawn[1]
+        drawn = np.asarray(cv2.convertScaleAbs(drawn[0], alpha=strength), np.uint8), drawn[1]
     name = str(given.get("label", given.get("name", layer.kind)))
     first = ink(layer.ink)
     if layer.ink_2 is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dafec.geometry import BoxMm
 from dafec.specimens.curves import relief_image
@@ -57,7 +59,7 @@ def _runs_out(spec: PictureSpec, grid: Grid, shape: tuple[int, int]) -> Unit:
 def picture_image(spec: PictureSpec, grid: Grid, face_seed: int, style: PortraitStyle) -> Unit:
     """The picture to print, linear, 1 = no ink: (h, w) where the process is grey, else (h, w, 3)."""
     shape, _ = _pixels(grid, spec.box)
-    image = draw_portrait(face_seed, shape, style)
+    image: NDArray[Any] = draw_portrait(face_seed, shape, style)
     if spec.grey:
         image = image @ _GREY
     if spec.grey or spec.strength < 1:
@@ -104,5 +106,6 @@ def picture_plates(series: Series, issue: Issue, spec: PictureSpec | None, grid:
     """
     if spec is None:
         return ()
-    style = portrait_style(series, issue, spec.background)
+    first = next((side.portrait for side in series.sides if side.portrait is not None), spec)
+    style = portrait_style(series, issue, first.background)  # a ghost repeats the portrait
     return _printed(spec, grid, issue.person.face_seed, style, role, issue.print_seed)

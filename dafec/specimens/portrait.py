@@ -26,7 +26,7 @@ from dafec.specimens.portrait_traits import Canvas, Traits, blurred, draw_traits
 
 __all__ = ["PortraitStyle", "draw_portrait"]
 
-_ROWS = 560  # 316 dpi at 45 mm
+_ROWS = 520  # 294 dpi at 45 mm
 _PAPER_WHITE = 0.9
 
 
@@ -84,7 +84,7 @@ def _photograph(canvas: Canvas, picture: Unit, traits: Traits, rng: np.random.Ge
     soft = cv2.GaussianBlur(picture, (0, 0), traits.lens_blur)
     glow = blurred(picture, 9.0)
     lit = 0.94 * soft + 0.06 * glow
-    lit *= (1.0 - 0.05 * (canvas.u**2 + 0.5 * canvas.v**2))[..., None]
+    lit *= (1.0 - 0.03 * (canvas.u**2 + 0.5 * canvas.v**2))[..., None]
     lit *= np.asarray(traits.cast, dtype=np.float32)
     grain = rng.normal(0, 1, (*picture.shape[:2], 1)).astype(np.float32)
     lit = lit * (1.0 + traits.grain * cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None])
@@ -133,7 +133,8 @@ def draw_portrait(face_seed: int, size_px: tuple[int, int], style: PortraitStyle
         (rows, columns, 3), float32, linear red, green, blue, 0..1.
     """
     rows, columns = size_px
-    shape = (_ROWS, max(16, round(_ROWS * columns / rows)))
+    proportion = round(columns / rows * 50) / 50  # so that a ghost of about the same shape has the same picture
+    shape = (_ROWS, max(16, round(_ROWS * proportion)))
     drawn: NDArray[np.float32] = _drawn(face_seed, shape, style)
     how = cv2.INTER_AREA if rows < _ROWS else cv2.INTER_CUBIC
     result: Unit = np.clip(cv2.resize(drawn, (columns, rows), interpolation=how), 0, 1)

@@ -121,7 +121,7 @@ def draw_glasses(canvas: Canvas, traits: Traits, picture: Unit) -> Unit:
     u = canvas.u - traits.yaw * 0.55
     for sign in (-1, 1):
         x, y = (sign * u - traits.eye_gap - 0.012) / 0.198, (canvas.v - 0.035) / 0.142
-        radius = (abs(x) ** power + abs(y) ** power) ** (1 / power)
+        radius = ((abs(x) ** power + abs(y) ** power) ** (1 / power)).astype(np.float32)
         rim = 0.010 / 0.17 + 0.015 * (traits.asymmetry[0] > 0)
         frame = np.maximum(frame, np.clip((rim - abs(radius - 1)) / 0.035 + 0.5, 0, 1))
         glass = np.maximum(glass, soft_below(radius, 1.0, 0.05))

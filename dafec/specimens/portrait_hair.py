@@ -20,16 +20,17 @@ def _strand_noise(rng: np.random.Generator, across: Unit, along: Unit, fine: flo
     table = 0.7 * cv2.GaussianBlur(table, (0, 0), 0.8) * 2 + 0.5 * cv2.GaussianBlur(table, (0, 0), 4.0) * 6
     x = np.mod(across / fine + 300, 1023).astype(np.float32)
     y = np.mod(along / long + 10, 39).astype(np.float32)
-    result: Unit = cv2.remap(table, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return np.clip(result, -2, 2)
+    strands = cv2.remap(table, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(np.clip(strands, -2, 2), dtype=np.float32)
 
 
 def _coloured(canvas: Canvas, traits: Traits, rng: np.random.Generator, strands: Unit, light: Unit) -> Unit:
     """Hair colour with strands, grey hairs among them, and the lamp's light."""
-    hair = np.empty((*canvas.shape, 3), dtype=np.float32)
+    hair: Unit = np.empty((*canvas.shape, 3), dtype=np.float32)
     hair[:] = traits.hair_colour
     white = np.clip(traits.grey * (1 + 0.22 * strands + 0.15 * fbm(rng, canvas.shape, 40, 2)), 0, 1)
-    hair = hair + (_GREY - hair) * (white * (traits.grey > 0.05))[..., None]
+    if traits.grey > 0.05:
+        hair += (_GREY - hair) * white[..., None]
     lit = light * (1 + 0.24 * strands)
     lustre = np.clip(light - 0.72, 0, 1) * np.clip(0.6 + 0.7 * strands, 0, 2)
     shine = np.asarray(traits.hair_colour, dtype=np.float32) * 1.3 + 0.016

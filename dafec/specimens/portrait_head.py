@@ -213,8 +213,8 @@ def _strands(rng: np.random.Generator, across: Unit, along: Unit, *, fine: float
     table = cv2.GaussianBlur(table, (0, 0), 0.7) * 1.9
     x = np.mod(across / fine, 511).astype(np.float32)
     y = np.mod(along / long + 20, 47).astype(np.float32)
-    result: Unit = cv2.remap(table, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return np.clip(result, -1.5, 1.5)
+    strands = cv2.remap(table, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(np.clip(strands, -1.5, 1.5), dtype=np.float32)
 
 
 def _eyes(picture: Unit, canvas: Canvas, u: Unit, light: Unit, traits: Traits) -> Unit:

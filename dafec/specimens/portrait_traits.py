@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dafec.specimens.model import Unit
 
@@ -116,15 +117,14 @@ def bump(x: Unit, y: Unit, at: tuple[float, float], size: tuple[float, float]) -
     return result
 
 
-def blurred(image: Unit, sigma: float) -> Unit:
+def blurred(image: NDArray[Any], sigma: float) -> Unit:
     """A wide Gaussian blur, done on a smaller picture."""
     if sigma < 4:
-        result: Unit = cv2.GaussianBlur(image, (0, 0), sigma)
-        return result
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.float32)
     rows, columns = image.shape[:2]
     small = cv2.resize(image, (max(columns // 4, 1), max(rows // 4, 1)), interpolation=cv2.INTER_AREA)
-    result = cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return result
+    wide = cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(wide, dtype=np.float32)
 
 
 def smooth(x: Unit, low: float, high: float) -> Unit:
@@ -153,8 +153,7 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], pitch: tuple[float, 
     """Smooth noise of about unit deviation with a correlation of ``pitch`` (rows, columns) pixels."""
     rows, columns = (max(3, round(size / step) + 2) for size, step in zip(shape, pitch, strict=True))
     coarse = rng.standard_normal((rows, columns)).astype(np.float32)
-    result: Unit = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
-    return result
+    return np.asarray(cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
 
 def fbm(rng: np.random.Generator, shape: tuple[int, int], pitch: float, octaves: int = 3) -> Unit:

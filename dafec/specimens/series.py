@@ -260,7 +260,8 @@ def _picture(entry: dict[str, Any] | None) -> PictureSpec | None:
 def _laminate(entry: dict[str, Any] | None) -> Laminate | None:
     if entry is None:
         return None
-    return Laminate(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return Laminate(**given)
 
 
 def _side(entry: dict[str, Any]) -> SideSpec:
