@@ -35,6 +35,7 @@ _OWN: dict[str, Callable[..., None]] = {
     "series": series.series,
     "models": installation.models,
     "settings": installation.settings,
+    "specimens": specimens.specimens,
 }
 _BROKEN = 4
 

@@ -1,0 +1,222 @@
+"""Data of the visual zone altered on a genuine document (F3): erased and overprinted, typed over, patched, drawn on.
+
+The zone keeps what it said, so the two disagree; the ink is another one, which infrared tells; what erases the first
+value takes background print and luminescence with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from dafec.geometry import BoxMm
+from dafec.lights import LIGHTS
+from dafec.specimens.artwork_fields import field_box
+from dafec.specimens.drawing import draw_curves
+from dafec.specimens.forgeries.contract import Forger, ForgeryJob, box_polygon
+from dafec.specimens.forgeries.hands import (
+    alterable_fields,
+    altered_value,
+    field_spec,
+    rub_out,
+    soft_mask,
+    take_away,
+    write_over,
+)
+from dafec.specimens.inks import ink, substrate
+from dafec.specimens.lettering import Jitter
+from dafec.specimens.model import Appearance, Artwork, Grid, Issue, Piece, Plate, Process
+from dafec.specimens.series import Series
+
+__all__ = ["DataAlteration"]
+
+_STREAM_CHOICE, _STREAM_HAND, _STREAM_ERASE = 71, 72, 73
+_FACES = ("sans", "sans_bold", "serif", "lato", "condensed", "ocrb")
+_INKS = (
+    "inkjet_dye_black",
+    "inkjet_pigment_black",
+    "toner_black",
+    "gel_black_dye",
+    "dye_black",
+    "carbon_black",
+    "resin_black",
+)
+
+
+class DataAlteration(Forger):
+    """F3: one text of the visual zone says something else."""
+
+    id = "F3"
+    methods: ClassVar = {
+        "erased_and_overprinted": LIGHTS,
+        "scraped_and_overprinted": LIGHTS,
+        "characters_typed_over": ("visible", "ir"),
+        "patch_pasted": LIGHTS,
+        "drawn_with_pen": ("visible", "ir"),
+    }
+
+    def applies(self, series: Series) -> bool:
+        """Documents with a text worth altering."""
+        return bool(alterable_fields(series))
+
+    def edit_issue(self, job: ForgeryJob, issue: Issue) -> Issue:
+        """Chooses the text and its new value; the zone stays."""
+        fields = [(side, key) for side, key in alterable_fields(job.series) if issue.fields.get(key)]
+        rng = job.rng(_STREAM_CHOICE)
+        digits = [place for place in fields if place[1] in ("birth_date", "expiry_date", "number")]
+        pool = digits if job.plan.method == "drawn_with_pen" and digits else fields
+        side, key = pool[int(rng.integers(len(pool)))]
+        value = issue.fields[key]
+        new = value if job.plan.null else altered_value(rng, key, value)
+        job.notes.update(side=side, key=key, old=value, new=new)
+        return replace(issue, fields={**issue.fields, key: new})
+
+    def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
+        """The text taken away and written anew."""
+        if side != job.notes["side"]:
+            return artwork
+        key, new = str(job.notes["key"]), str(job.notes["new"])
+        spec = field_spec(job.series, side, key)
+        assert spec is not None, "alterable_fields names fields of the series"
+        plate = next(one for one in artwork.plates if one.name == key and one.role == spec.role)
+        others = tuple(one for one in artwork.plates if one is not plate)
+        if job.plan.null:  # taken away and written again, by the series' own process in its own ink
+            again = write_over(artwork.grid, spec, new)
+            return artwork.with_plates(tuple(again if one is plate else one for one in artwork.plates))
+        old_box = field_box(spec, str(job.notes["old"]))
+        bare = artwork.with_plates(others)
+        if job.plan.method == "drawn_with_pen":
+            return self._drawn(job, artwork, side, old_box)
+        if job.plan.method == "characters_typed_over":
+            return self._typed_over(job, artwork, side, plate, old_box)
+        new_box = field_box(spec, new)
+        right = max(old_box.x + old_box.width, new_box.x + new_box.width)
+        left = min(old_box.x, new_box.x)
+        box = BoxMm(left, old_box.y, right - left, old_box.height)
+        job.mark(side, key, box_polygon(box, 0.5))
+        job.notes["box"] = box
+        written = self._written(job, artwork.grid, side, key, new)
+        if job.plan.method == "patch_pasted":
+            return self._patched(job, bare, box, written)
+        rng = job.rng(_STREAM_ERASE)
+        scraped = job.plan.method == "scraped_and_overprinted"
+        mask = soft_mask(artwork.grid, BoxMm(box.x - 0.3, box.y - 0.2, box.width + 0.6, box.height + 0.4), 0.15, rng)
+        left_over = rub = job.better(0.12, 0.02)
+        lost = job.better(0.85, 0.3) if scraped else job.better(0.55, 0.12)
+        kept = take_away(bare, mask, lambda one: lost if one.role not in ("viz", "number", "portrait", "mrz") else 0.0)
+        ghost_of_old = replace(plate, coverage=np.asarray(cv2.convertScaleAbs(plate.coverage, alpha=rub), np.uint8))
+        stain = Plate("dirt", ink("bleach" if not scraped else "solvent"), mask, name="erasure")
+        first = (ghost_of_old,) if left_over > 0.03 else ()
+        return kept.with_plates((*kept.plates, *first, stain, written))
+
+    def _written(self, job: ForgeryJob, grid: Grid, side: int, key: str, text: str) -> Plate:
+        """The new value by the forger's printer, near the series' face in good hands."""
+        rng = job.rng(_STREAM_HAND)
+        spec = field_spec(job.series, side, key)
+        assert spec is not None
+        near = rng.random() < job.better(0.2, 0.9)
+        face = None if near else _FACES[int(rng.integers(len(_FACES)))]
+        name = _INKS[int(rng.integers(len(_INKS)))]
+        shift = rng.normal(0.0, job.better(0.35, 0.08), 2)
+        process: Process = "inkjet" if "inkjet" in name else ("toner" if "toner" in name else "dye_sublimation")
+        return write_over(
+            grid,
+            spec,
+            text,
+            ink(name),
+            process=process,
+            face=face,
+            shift_mm=(float(shift[0]), float(shift[1])),
+            scale=1.0 if near else float(rng.uniform(0.92, 1.08)),
+            jitter=None if near else Jitter(job.seed(_STREAM_HAND), 0.03, 0.03, 0.3, 0.01),
+        )
+
+    def _patched(self, job: ForgeryJob, artwork: Artwork, box: BoxMm, written: Plate) -> Artwork:
+        """A small patch over the old value, the new one printed on it."""
+        rng = job.rng(_STREAM_ERASE)
+        margin = float(rng.uniform(0.2, 0.8))
+        own = Grid(box.width + 2 * margin, box.height + 2 * margin, artwork.grid.dpi)
+        at = (box.x - margin, box.y - margin)
+        s = artwork.grid.px_per_mm
+        origin = (written.origin_px[0] - round(at[0] * s), written.origin_px[1] - round(at[1] * s))
+        stock = substrate(str(rng.choice(["correction_film", "label_paper", artwork.substrate.name])))
+        piece = Piece(
+            artwork=Artwork(own, stock, (replace(written, origin_px=origin),)),
+            at_mm=at,
+            mask=np.full(own.shape, 255, np.uint8),
+            thickness_um=job.better(80.0, 15.0),
+            angle_deg=float(rng.normal(0.0, job.better(0.8, 0.2))),
+            below_laminate=rng.random() < 0.5,
+        )
+        return replace(artwork, pieces=(*artwork.pieces, piece))
+
+    def _typed_over(self, job: ForgeryJob, artwork: Artwork, side: int, plate: Plate, box: BoxMm) -> Artwork:
+        """Only the characters that differ are taken away and set again, the rest stays as it was printed."""
+        old, new, key = str(job.notes["old"]), str(job.notes["new"]), str(job.notes["key"])
+        spec = field_spec(job.series, side, key)
+        assert spec is not None
+        fresh = self._written(job, artwork.grid, side, key, new)
+        places = [at for at, (a, b) in enumerate(zip(old.ljust(len(new)), new, strict=False)) if a != b] or [0]
+        step = box.width / max(len(old), 1)
+        cut = BoxMm(box.x + (min(places) - 0.15) * step, box.y, (max(places) - min(places) + 1.3) * step, box.height)
+        job.mark(side, key, box_polygon(cut, 0.4))
+        job.notes["box"] = cut
+        mask = soft_mask(artwork.grid, cut, 0.0)
+        kept = rub_out(plate, mask, 1.0)
+        only = rub_out(fresh, np.asarray(255 - mask, np.uint8), 1.0)
+        rest = tuple(one for one in artwork.plates if one is not plate)
+        return artwork.with_plates((*rest, kept, only))
+
+    def _drawn(self, job: ForgeryJob, artwork: Artwork, side: int, box: BoxMm) -> Artwork:
+        """Strokes of a pen over the digits that change."""
+        rng = job.rng(_STREAM_HAND)
+        old, new, key = str(job.notes["old"]), str(job.notes["new"]), str(job.notes["key"])
+        places = [at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b] or [len(old) - 1]
+        step = box.width / max(len(old), 1)
+        curves = []
+        for at in places:
+            x0, y0 = box.x + at * step, box.y + box.height * 0.18
+            w, h = step * 0.75, box.height * 0.60
+            t = np.linspace(0, 1, 40)
+            bend = rng.normal(0.0, 0.12, 4)
+            turn = float(rng.uniform(0.8, 1.7))
+            stroke = np.stack(
+                [
+                    x0 + w * (0.5 + 0.45 * np.cos(np.pi * (0.3 + turn * t)) + bend[0] * t),
+                    y0 + h * (0.1 + 0.8 * t + bend[1] * t * (1 - t) + bend[2] * t),
+                ],
+                axis=1,
+            )
+            curves.append(stroke)
+            if rng.random() < 0.6:
+                curves.append(
+                    np.array([[x0, y0 + h * rng.uniform(0.2, 0.9)], [x0 + w, y0 + h * rng.uniform(0.2, 0.9)]])
+                )
+        job.mark(
+            side,
+            key,
+            box_polygon(
+                BoxMm(box.x + min(places) * step, box.y, (max(places) - min(places) + 1) * step, box.height), 0.4
+            ),
+        )
+        pens = ("ball_black", "gel_black_dye", "gel_black_carbon", "ball_blue")
+        pen = ink(pens[int(rng.integers(len(pens) - (job.plan.difficulty > 0.5)))])
+        width = float(rng.uniform(0.22, 0.42))
+        drawn = draw_curves(artwork.grid, curves, width)
+        return artwork.with_plates((*artwork.plates, Plate("pen", pen, *drawn, "pen", key)))
+
+    def edit_appearance(self, job: ForgeryJob, appearance: Appearance, side: int) -> Appearance:
+        """A scraped place is rough: it scatters, and the laminate over it is dull."""
+        if job.plan.null or job.plan.method != "scraped_and_overprinted" or side != job.notes["side"]:
+            return appearance
+        box: BoxMm = job.notes["box"]
+        rng = job.rng(_STREAM_ERASE)
+        mask = soft_mask(appearance.grid, box, 0.3, rng).astype(np.float32) / 255
+        grain = cv2.GaussianBlur(rng.standard_normal(mask.shape, np.float32), (0, 0), 0.06 * appearance.grid.px_per_mm)
+        rough = np.asarray(grain / max(float(np.std(grain)), 1e-6), np.float32)
+        depth = np.float32(job.better(0.10, 0.03))
+        flat = np.ones_like(mask) if appearance.shade is None else appearance.shade
+        return replace(appearance, shade=np.asarray(flat * (1 + depth * rough * mask), np.float32))

@@ -1,0 +1,165 @@
+"""What forgers' hands do to artwork: take print away, print over it, write another value, choose what to alter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from dafec.geometry import BoxMm
+from dafec.specimens.artwork_fields import draw_field
+from dafec.specimens.inks import ink
+from dafec.specimens.lettering import Jitter, draw_text
+from dafec.specimens.model import Artwork, Grid, Ink, Mask, Plate, Process, Role
+from dafec.specimens.series import FieldSpec, Series
+
+__all__ = [
+    "CHARACTER_LOOKALIKES",
+    "PERSONAL",
+    "alterable_fields",
+    "altered_value",
+    "field_spec",
+    "portrait_side",
+    "rub_out",
+    "side_of_mrz",
+    "soft_mask",
+    "take_away",
+    "write_over",
+]
+
+PERSONAL: frozenset[Role] = frozenset({"portrait", "ghost", "viz", "number", "mrz", "uv_personal", "signature"})
+
+#: Digits a stroke or two turns into others.
+CHARACTER_LOOKALIKES = {
+    "0": "869", "1": "47", "2": "7", "3": "8", "4": "9", "5": "689", "6": "8", "7": "2", "8": "3", "9": "8",
+}  # fmt: skip
+
+_DATES = ("birth_date", "expiry_date")
+_ALTERABLE = ("birth_date", "expiry_date", "surname", "given_names", "number", "birth_place")
+
+
+def portrait_side(series: Series) -> int | None:
+    """The side that has the portrait."""
+    return next((at for at, side in enumerate(series.sides) if side.portrait is not None), None)
+
+
+def side_of_mrz(series: Series) -> int | None:
+    """The side that has the zone."""
+    return next((at for at, side in enumerate(series.sides) if side.mrz is not None), None)
+
+
+def field_spec(series: Series, side: int, key: str) -> FieldSpec | None:
+    """How a text stands on a side."""
+    return next((spec for spec in series.sides[side].fields if spec.key == key), None)
+
+
+def alterable_fields(series: Series) -> tuple[tuple[int, str], ...]:
+    """Side and key of the texts that are worth altering."""
+    return tuple(
+        (at, spec.key)
+        for at, side in enumerate(series.sides)
+        for spec in side.fields
+        if spec.key in _ALTERABLE and spec.angle_deg == 0.0
+    )
+
+
+def _other(rng: np.random.Generator, choices: str, not_this: str) -> str:
+    fitting = [char for char in choices if char != not_this]
+    return fitting[int(rng.integers(len(fitting)))]
+
+
+def altered_value(rng: np.random.Generator, key: str, value: str) -> str:
+    """Another value that could stand in a field: one or two digits, another year, another name."""
+    if key in _DATES:
+        digits = [at for at, char in enumerate(value) if char.isdigit()]
+        year = digits[-2:] if len(value.rstrip()) - digits[-1] <= 1 else digits[:2]
+        at = year[int(rng.integers(2))]
+        choices = "0123456789" if at == year[1] else ("6789" if key == "birth_date" else "23")
+        return value[:at] + _other(rng, choices, value[at]) + value[at + 1 :]
+    if key == "number":
+        places = [at for at, char in enumerate(value) if char.isdigit()]
+        for at in rng.choice(places, size=min(2, len(places)), replace=False):
+            value = value[:at] + _other(rng, "0123456789", value[at]) + value[at + 1 :]
+        return value
+    letters = [at for at, char in enumerate(value) if char.isalpha()]
+    if len(letters) < 3:
+        return value + "A"
+    vowels = [at for at in letters if value[at] in "AEIOU"] or letters
+    for at in rng.choice(vowels, size=min(2, len(vowels)), replace=False):
+        value = value[:at] + _other(rng, "AEIOU" if value[at] in "AEIOU" else "BDKLMNRST", value[at]) + value[at + 1 :]
+    return value
+
+
+def soft_mask(grid: Grid, box: BoxMm, feather_mm: float, rng: np.random.Generator | None = None) -> Mask:
+    """(h, w) of the grid: 255 in a box, running out over a feather; uneven where a generator is given."""
+    s = grid.px_per_mm
+    rows, columns = grid.shape
+    mask = np.zeros((rows, columns), np.uint8)
+    x0, y0 = max(0, round(box.x * s)), max(0, round(box.y * s))
+    x1, y1 = min(columns, round((box.x + box.width) * s)), min(rows, round((box.y + box.height) * s))
+    mask[y0:y1, x0:x1] = 255
+    if rng is not None and x1 > x0 and y1 > y0:
+        margin = max(1, round(0.8 * s))
+        a, b, c, d = max(0, y0 - margin), min(rows, y1 + margin), max(0, x0 - margin), min(columns, x1 + margin)
+        coarse = rng.normal(0.0, 1.0, (max(3, (b - a) // max(1, round(s))), max(3, (d - c) // max(1, round(s)))))
+        cloud = cv2.resize(coarse.astype(np.float32), (d - c, b - a), interpolation=cv2.INTER_CUBIC)
+        part = cv2.GaussianBlur(mask[a:b, c:d].astype(np.float32), (0, 0), max(0.4 * s, 1.0))
+        mask[a:b, c:d] = np.clip((part / 255 + 0.22 * cloud * (part > 20) - 0.45) * 6 + 0.5, 0, 1) * 255
+    if feather_mm > 0:
+        mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), max(feather_mm * s, 0.5)), np.uint8)
+    return mask
+
+
+def rub_out(plate: Plate, mask: Mask, share: float) -> Plate:
+    """A plate with a share of its print gone where a page-sized mask says so."""
+    h, w = plate.coverage.shape
+    x, y = plate.origin_px
+    rows, columns = mask.shape
+    x0, y0, x1, y1 = max(0, x), max(0, y), min(columns, x + w), min(rows, y + h)
+    if x1 <= x0 or y1 <= y0 or not mask[y0:y1, x0:x1].any():
+        return plate
+    coverage = plate.coverage.copy()
+    part = coverage[y0 - y : y1 - y, x0 - x : x1 - x]
+    kept = 255 - cv2.convertScaleAbs(mask[y0:y1, x0:x1], alpha=share)
+    part[:] = cv2.multiply(part, kept, scale=1 / 255)
+    return replace(plate, coverage=coverage)
+
+
+def take_away(artwork: Artwork, mask: Mask, shares: Callable[[Plate], float]) -> Artwork:
+    """Every plate rubbed out by its own share where the mask is."""
+    plates = []
+    for plate in artwork.plates:
+        share = shares(plate)
+        plates.append(rub_out(plate, mask, share) if share > 0 else plate)
+    return artwork.with_plates(tuple(plates))
+
+
+def write_over(
+    grid: Grid,
+    spec: FieldSpec,
+    text: str,
+    own: Ink | None = None,
+    *,
+    process: Process | None = None,
+    face: str | None = None,
+    shift_mm: tuple[float, float] = (0.0, 0.0),
+    scale: float = 1.0,
+    jitter: Jitter | None = None,
+) -> Plate:
+    """A personal text as a forger prints it; what is not given is as in the series."""
+    if face is None and jitter is None and scale == 1.0:
+        drawn = draw_field(grid, replace(spec, x_mm=spec.x_mm + shift_mm[0], y_mm=spec.y_mm + shift_mm[1]), text)
+    else:
+        drawn = draw_text(
+            grid,
+            text,
+            (spec.x_mm + shift_mm[0], spec.y_mm + shift_mm[1]),
+            spec.height_mm * scale,
+            face or spec.face,
+            anchor=spec.anchor,
+            spacing_mm=spec.spacing_mm,
+            jitter=jitter,
+        )
+    return Plate(spec.role, own or ink(spec.ink), *drawn, process or spec.process, spec.key)

@@ -1,0 +1,116 @@
+"""No file property, no null edit and no chance tells forged from genuine: THREATS, rules of the benchmark, 4.
+
+A small set, made anew. What can be held exactly (tables, dimensions, tags) is held exactly; areas under a curve are held
+within their bootstrap intervals. ``python -m benchmarks.detection.shortcuts`` does the same at full size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.detection.shortcuts import Capture, area, load_set, metadata_features, out_of_fold, report, shuffled
+from benchmarks.detection.splits import SETS, requests_of
+from dafec.specimens.forgeries import class_ids
+from dafec.specimens.make import make_captures
+from dafec.specimens.series import load_series
+
+pytest.importorskip("sklearn", reason="the extra ``test`` installs scikit-learn")
+
+COUNT = 52
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Genuine, forged and null-edited captures of the training set at 300 dpi."""
+    out = tmp_path_factory.mktemp("shortcuts")
+    requests = requests_of("train", COUNT, dpi=300)
+    null = [
+        dataclasses.replace(one, name=f"null-{at}", null=True, method=None)
+        for at, one in enumerate(r for r in requests if r.forgery)
+    ]
+    for _ in make_captures([*requests, *null[: COUNT // 4]], out / "train"):
+        pass
+    return out / "train"
+
+
+@pytest.fixture(scope="module")
+def captures(folder: Path) -> list[Capture]:
+    return load_set(folder)
+
+
+@pytest.mark.slow
+def test_tables_dimensions_and_tags_are_the_same_for_genuine_and_forged(captures: list[Capture]) -> None:
+    seen: dict[str, set[object]] = defaultdict(set)
+    for capture in captures:
+        for light, content in capture.files.items():
+            with Image.open(io.BytesIO(content)) as picture:
+                tables = tuple(tuple(table) for table in picture.quantization.values())  # type: ignore[attr-defined]
+                seen[light].add((picture.format, tables, picture.info["dpi"], tuple(sorted(picture.info))))
+                assert not picture.getexif()
+    assert all(len(kinds) <= 2 for kinds in seen.values()), "grey and colour at most"
+    kinds: dict[bool, set[tuple[str, object]]] = {True: set(), False: set()}
+    for capture in captures:
+        for light, content in capture.files.items():
+            with Image.open(io.BytesIO(content)) as picture:
+                kinds[capture.forged].add((light, picture.mode))
+    assert kinds[True] == kinds[False]
+
+
+@pytest.mark.slow
+def test_metadata_and_shuffled_labels_tell_nothing(captures: list[Capture]) -> None:
+    found = report(captures)
+    assert found["metadata"].holds(0.5), found["metadata"]
+    assert found["shuffled labels"].holds(0.5), found["shuffled labels"]
+    assert found["null edits"].holds(0.5), found["null edits"]
+
+
+def test_a_shortcut_would_be_found() -> None:
+    """The same test fails a set whose forged files are larger: it can fail."""
+    rng = np.random.default_rng(3)
+    captures = []
+    for at in range(80):
+        forged = bool(at % 2)
+        picture = Image.fromarray(rng.integers(0, 255, (20, 30, 3), dtype=np.uint8))
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=90 if forged else 75)
+        captures.append(Capture(f"S{at % 8}", forged, "P3" if forged else None, False, {"visible": buffer.getvalue()}))
+    labels = np.array([capture.forged for capture in captures])
+    groups = [capture.series for capture in captures]
+    features = np.stack([metadata_features(capture) for capture in captures])
+    assert area(out_of_fold(features, labels, groups), labels, groups).low > 0.9
+    meaningless = shuffled(labels)
+    assert area(out_of_fold(features, meaningless, groups), meaningless, groups).holds(0.5)
+
+
+def test_no_person_and_no_held_out_thing_is_in_two_sets() -> None:
+    seeds = {name: {r.seed for r in requests_of(name, 200)} for name in SETS}
+    for name in SETS:
+        for other in SETS:
+            if name != other:
+                assert not seeds[name] & seeds[other]
+    train = requests_of("train", 400)
+    joint = requests_of("test-joint", 400)
+    for axis in ("series", "scanner"):
+        assert not {getattr(r, axis) for r in train} & {getattr(r, axis) for r in joint}
+    methods = {(r.forgery, r.method) for r in train if r.forgery}
+    held = {(r.forgery, r.method) for r in requests_of("test-process", 400) if r.forgery}
+    assert held - methods
+    formats = {load_series(r.series).format for r in train}
+    assert {load_series(r.series).format for r in joint} - formats, "a format that training never sees"
+
+
+def test_every_class_has_its_turn_and_half_is_genuine() -> None:
+    for name in SETS:
+        requests = requests_of(name, 260)
+        forged = [r for r in requests if r.forgery]
+        assert len(forged) == len(requests) // 2
+        assert {r.forgery for r in forged} == set(class_ids())
+        genuine = [r for r in requests if not r.forgery]
+        assert sum(r.wear != "none" for r in genuine) / len(genuine) >= 0.3
