@@ -34,6 +34,7 @@ __all__ = [
     "Grid",
     "Ink",
     "Issue",
+    "Laminate",
     "Mask",
     "Perforation",
     "Person",

@@ -149,7 +149,7 @@ def _digital(plate: Plate, s: float, rng: np.random.Generator, bad: float) -> Ma
     if plate.process == "inkjet":
         made = drops(wanted, s, 1000.0 / bad**0.5, rng, drop=1.6, jitter=0.26 * bad**0.5, random=0.14, line=True)
     elif plate.process == "laser_engraving":
-        made = drops(wanted, s, 600.0, rng, drop=1.5, jitter=0.05, random=0.06, line=True)
+        made = drops(wanted, s, 600.0, rng, drop=1.75, jitter=0.06, random=0.06, line=True)
     elif plate.process == "toner":
         ragged = wanted + cloudy((wanted.shape[0], wanted.shape[1]), 0.03 * s, rng) * np.float32(0.10)
         made = np.clip((cv2.GaussianBlur(ragged, (0, 0), 0.012 * s) - 0.5) * 1.6 + 0.5, 0, 1) * (wanted > 0)
