@@ -51,7 +51,7 @@ def draw_clothes(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tu
     u, v = canvas.u, canvas.v
     shoulders, neckline = _shoulders(canvas, traits), _neckline(canvas, traits)
     inside = np.minimum(
-        shoulders, np.maximum(neckline, (abs(u) - traits.width * (0.60 if traits.woman else 0.74)) * 0.8)
+        shoulders, np.maximum(neckline, (abs(u) - traits.width * (0.53 if traits.woman else 0.67)) * 0.8)
     )
     mask = np.clip(inside / 0.02 + 0.5, 0, 1)
     z = 0.35 * np.sqrt(np.clip(1 - (u / 1.7) ** 2, 0, 1)) - 0.28 * np.exp(-np.clip(shoulders, 0, 2) / 0.13)
@@ -90,7 +90,7 @@ def draw_headscarf(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> 
     u, v = canvas.u, canvas.v
     reach = traits.width + 0.095
     outer = reach + 0.10 * np.clip(v, 0, 1) + 0.75 * np.clip(v - 0.90, 0, 1) ** 1.3
-    body = np.where(v < -0.2, dome(canvas, traits.width + 0.095, 0.0), outer - abs(u))
+    body = np.where(v < -0.2, dome(canvas, traits.width, 0.095), outer - abs(u))
     body = body + 0.006 * fbm(rng, canvas.shape, 60, 2)
     open_wide = traits.width * (0.86 - 0.02 * traits.asymmetry[2])
     face = 1 - (abs(u) / open_wide) ** 2.5 - (abs(v - 0.13) / np.where(v < 0.13, 0.70, 0.80)) ** 2.6

@@ -69,7 +69,9 @@ def _outer(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Unit:
     curly = traits.hair == "curly"
     full = traits.hair in (*LONG_HAIR, "curly")
     narrow = thick * (0.85 if full else 0.40)
-    inside = dome(canvas, traits.width + narrow, 0.0) + (thick - narrow) * smooth(canvas.v, -0.2, -0.8)
+    inside = dome(canvas, traits.width, narrow + (0.015 if thick > 0.04 else 0.0)) + (thick - narrow) * smooth(
+        canvas.v, -0.2, -0.8
+    )
     below = half_width(traits, np.clip(canvas.v, -0.2, 0.3)) + narrow - abs(canvas.u)
     inside = np.where(canvas.v < -0.2, inside, np.minimum(inside, below))
     ragged = 0.006 * fbm(rng, canvas.shape, 14 if curly else 24, 3) * (2.2 if curly else 1.0)
@@ -90,22 +92,17 @@ def _hairline(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Unit:
     start = traits.hairline
     if traits.hair == "receding":
         start = start - 0.16
-        line = (
-            start
-            + 0.02
-            - 0.10 * bump(side, side * 0, (0.42, 0.0), (0.17, 1.0))
-            + 0.85 * np.clip(side - 0.55, 0, 1) ** 1.3
-        )
+        line = start + 0.02 - 0.10 * np.exp(-0.5 * ((side - 0.42) / 0.17) ** 2) + 1.15 * _temples(side, 0.80)
     elif traits.hair == "bald":
         line = -1.10 + 0.35 * np.clip(side - 0.6, 0, 1) + 1.35 * smooth(side, 0.80, 0.97)
     elif traits.hair == "fringe":
         line = -0.30 + 0.03 * side + 0.012 * np.sin(u * 22) + 0.35 * smooth(side, 0.75, 0.95)
     elif traits.hair in ("side", "long", "waves", "bob"):
         swept = (u - traits.parting) * -np.sign(traits.parting)
-        line = start + 0.10 * np.clip(swept, 0, 1) - 0.03 + 0.30 * np.clip(side - 0.42, 0, 1) + _temples(side, 0.78)
+        line = start + 0.10 * np.clip(swept, 0, 1) - 0.03 + 0.30 * np.clip(side - 0.42, 0, 1) + _temples(side, 0.74)
     else:
-        line = start + 0.01 - 0.03 * np.cos(u * 9) + 0.20 * np.clip(side - 0.5, 0, 1) + _temples(side, 0.80)
-    line = line + 0.018 * fbm(rng, canvas.shape, 22, 3)
+        line = start + 0.01 - 0.03 * np.cos(u * 9) + 0.20 * np.clip(side - 0.5, 0, 1) + _temples(side, 0.76)
+    line = line + (0.016 + 0.022 * smooth(side, 0.6, 0.9)) * fbm(rng, canvas.shape, 16, 3)
     result: Unit = (line - canvas.v).astype(np.float32)
     return result
 
@@ -152,11 +149,12 @@ def draw_hair(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple
     outer = _outer(canvas, traits, rng)
     line = _hairline(canvas, traits, rng)
     fine = 0.012 * strands
-    soft_line = 0.035 if traits.hair not in ("receding", "bald", "buzz") else 0.075
+    soft_line = 0.055 if traits.hair not in ("receding", "bald", "buzz") else 0.075
     cap = np.clip((line + 1.6 * fine) / soft_line + 0.5, 0, 1)
     cap *= np.clip((outer + fine) / 0.018 + 0.5, 0, 1)
     low = 0.13 if traits.hair in ("short", "side", "buzz", "receding", "bald", "curly") else 0.05
-    cap *= smooth(canvas.v + 0.02 * strands, low, low - 0.16)
+    uneven = 0.03 * strands + 0.035 * noise(rng, canvas.shape, (60, 7))
+    cap *= smooth(canvas.v + uneven, low, low - 0.20)
     if traits.hair in ("buzz", "bald"):
         cap *= 0.80 - 0.12 * strands
     if traits.hair == "tied":

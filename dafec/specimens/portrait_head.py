@@ -197,12 +197,12 @@ def _brows(canvas: Canvas, u: Unit, traits: Traits, rng: np.random.Generator) ->
         x = sign * u[place] - traits.eye_gap
         lift = 0.006 * traits.asymmetry[5 + (sign > 0)]
         t = np.clip((x + 0.155) / 0.345, 0, 1)
-        middle = traits.brow_height + lift + 0.020 - traits.brow_arch * 1.5 * np.sin(np.pi * t**1.35)
+        middle = traits.brow_height + lift + 0.006 + 0.014 * t - traits.brow_arch * np.sin(np.pi * t**1.25)
         middle = middle + 0.05 * np.clip(t - 0.65, 0, 1)
         thick = traits.brow_thick * (0.75 + 0.5 * t) * (1 - smooth(t, 0.5, 1.02) * 0.85)
         ends = smooth(x, -0.185, -0.115) * smooth(x, 0.20, 0.15)
         band = np.exp(-(np.abs((v - middle) / thick) ** 2.4)) * ends
-        hairs = _strands(rng, (v - middle) + 0.55 * x, x, fine=0.0085, long=0.10)
+        hairs = _strands(rng, (v - middle) + 0.30 * x, x, fine=0.0085, long=0.10)
         total[place] = np.maximum(total[place], np.clip(band * (0.62 + 0.55 * hairs), 0, 1))
     return total
 
@@ -300,7 +300,8 @@ def draw_head(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple
     strength = 0.95 if traits.woman else 0.62
     skin *= 1 - (lip * strength)[..., None] * np.array([0.16, 0.47, 0.40], dtype=np.float32)
     skin *= 1 - (upper * 0.22)[..., None]
-    shine = 0.050 * gloss * (1 + 0.25 * fbm(rng, canvas.shape, 4, 2)) + 0.05 * gloss * lower
+    oily = 0.014 + 0.055 * float(np.mean(traits.skin))
+    shine = oily * gloss * (1 + 0.25 * fbm(rng, canvas.shape, 4, 2)) + 0.05 * gloss * lower
     picture = skin * light[..., None] + shine[..., None]
     gone = smooth(abs(u), traits.mouth_width * 1.02, traits.mouth_width * 0.75)
     parted = np.exp(-0.5 * (below / 0.0065) ** 2) * gone

@@ -226,7 +226,7 @@ def draw_traits(rng: np.random.Generator, *, woman: bool, age: float, headscarf_
         skin=(float(skin[0]), float(skin[1]), float(skin[2])),
         flush=float(rng.uniform(0.3, 1.0)) * (1 - 0.7 * melanin),
         width=float(rng.normal(0.655 if woman else 0.675, 0.028)),
-        jaw=float(rng.normal(0.78 if woman else 0.86, 0.04)),
+        jaw=float(rng.normal(0.735 if woman else 0.80, 0.04)),
         chin=float(np.clip(rng.normal(0.3 if woman else 0.55, 0.2), 0, 1)),
         eye_gap=float(rng.normal(0.272, 0.011)),
         eye_width=float(rng.normal(0.128, 0.006)),
