@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from dafec import __version__
-from dafec.commands import installation, mrz, screen, series, verify
+from dafec.commands import installation, mrz, screen, series, specimens, verify
 from dafec.commands.output import language_of, say_error
 from dafec.errors import DafecError, InstallationError
 
