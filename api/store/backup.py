@@ -34,7 +34,7 @@ from api.store.audit_log import AuditLog, append_events
 from api.store.blobs import BlobFolder
 from api.store.database import database_url, is_sqlite, mapped_errors, open_reader, open_writer, storage_error
 from api.store.models import AuditEntry, Base, Image
-from api.store.places import StorePlaces, files_stay, open_blobs, own_folder
+from api.store.places import RESTORING, StorePlaces, files_stay, open_blobs, own_folder
 from api.store.readonly import StoreReader
 from api.store.schema import SCHEMA_VERSION, prepare_schema, upgrade_to
 from dafec import __version__
@@ -44,7 +44,6 @@ __all__ = ["BackupFacts", "make_backup", "restore_backup", "verify_backup"]
 
 _FORMAT = "dafec.backup/1"
 _ROWS_AT_ONCE = 500
-_MARK = "restoring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +165,30 @@ def verify_backup(folder: Path) -> BackupFacts:
             raise InputError("backup.damaged", part="database.sqlite3")
     except OSError as error:
         raise InputError("backup.damaged", part="database.sqlite3") from error
+    try:
+        with mapped_errors():
+            found = _verify_database(folder, facts.head)
+    except ServiceError as error:
+        raise InputError("backup.damaged", part="database.sqlite3") from error
+    if found != facts.blobs:
+        raise InputError("backup.damaged", part="blobs")
+    return facts
+
+
+def _verify_database(folder: Path, head: SignedHead) -> int:
+    """Reads the database of a backup; how many of the images it names are there and whole."""
     blobs = BlobFolder(folder / "blobs") if (folder / "blobs").is_dir() else None
-    with _opened(database) as engine, engine.connect() as connection:
+    with _opened(folder / "database.sqlite3") as engine, engine.connect() as connection:
         if connection.exec_driver_sql("PRAGMA integrity_check").scalar() != "ok":
             raise InputError("backup.damaged", part="database.sqlite3")
-        _verify_log(connection, facts.head)
+        _verify_log(connection, head)
         found = 0
         for name in _blobs_in(connection):
             try:
                 found += blobs is not None and bool(blobs.read(name))
             except InstallationError:
                 continue
-    if found != facts.blobs:
-        raise InputError("backup.damaged", part="blobs")
-    return facts
+    return found
 
 
 def _verify_log(connection: Connection, head: SignedHead) -> None:
@@ -209,7 +218,7 @@ def restore_backup(folder: Path, places: StorePlaces, lock_timeout_s: float = 5.
     if facts.schema > SCHEMA_VERSION:
         raise InstallationError("store.newer_schema", found=facts.schema, known=SCHEMA_VERSION)
     with closing(own_folder(places)), mapped_errors():
-        mark = places.folder / _MARK
+        mark = places.folder / RESTORING
         target = open_blobs(places)
         if not mark.exists():
             if target.count() or (places.database is None and (places.folder / "dafec.sqlite3").exists()):
@@ -288,10 +297,7 @@ def _of_this_schema(database: Path, schema: int, scratch: Path) -> Path:
 def _opened(file: Path) -> Iterator[Engine]:
     engine = open_reader(database_url(None, file.parent).set(database=str(file)), 5.0)
     try:
-        with mapped_errors():
-            yield engine
-    except ServiceError as error:
-        raise InputError("backup.damaged", part=file.name) from error
+        yield engine
     finally:
         engine.dispose()
 

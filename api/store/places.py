@@ -15,8 +15,10 @@ from api.store.blobs import BlobFolder, Blobs
 from api.store.database import outside_transactions
 from dafec.errors import InstallationError, UsageError
 
-__all__ = ["StorePlaces", "files_may_go", "files_stay", "open_blobs", "own_folder"]
+__all__ = ["RESTORING", "StorePlaces", "files_may_go", "files_stay", "open_blobs", "own_folder"]
 
+#: File in the data folder as long as a restore is not finished.
+RESTORING = "restoring"
 #: Advisory lock of PostgreSQL that whoever reads every image holds, and whoever removes images asks for.
 _FILES_LOCK = 0x44414646
 

@@ -32,7 +32,7 @@ from api.store.audit_log import AuditLog, append_events
 from api.store.blobs import Blobs, Note, in_parts
 from api.store.database import database_url, is_sqlite, mapped_errors, open_reader, open_writer
 from api.store.models import CaseKey, Image, Probe, Screening
-from api.store.places import StorePlaces, open_blobs, own_folder
+from api.store.places import RESTORING, StorePlaces, open_blobs, own_folder
 from api.store.records import (
     ImageRecord,
     NewScreening,
@@ -65,7 +65,8 @@ class Store:
         UsageError: ``store.in_use`` where another process owns the folder, ``store.bad_database_url``,
             ``store.bad_blobs_url``, ``keys.inside_data``.
         InstallationError: ``store.not_writable``, ``store.newer_schema``, ``store.foreign_database``,
-            ``store.database_lost``, ``store.key_missing``, ``store.extra_missing``, ``keys.unusable``.
+            ``store.database_lost``, ``store.restore_unfinished``, ``store.key_missing``, ``store.extra_missing``,
+            ``keys.unusable``.
         ServiceError: ``storage.*`` where the database cannot be reached or is damaged.
     """
 
@@ -83,6 +84,8 @@ class Store:
             self._owner.close()
             raise
         try:
+            if (self.places.folder / RESTORING).exists():
+                raise InstallationError("store.restore_unfinished", folder=str(self.places.folder))
             self.blobs: Blobs = open_blobs(self.places)
             self.schema_before = prepare_schema(self.writer, self.blobs.count)
             self.keyring = Keyring(keys)
