@@ -14,6 +14,7 @@ import argparse
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -76,7 +77,9 @@ def rendered_triplet(chart: Appearance, seed: int, *, is_chart: bool = True) -> 
 
 def rendered_device(chart: Appearance, scanner: str, dpi: float, seed: int) -> dict[str, float]:
     """Figures of the card chart as a fitted flatbed or phone sees it, straightened like the real ones."""
-    straight = straightened(scan(chart, load_scanner(scanner), dpi, seed), chart)
+    model = load_scanner(scanner)
+    model = replace(model, place=replace(model.place, glass_mm=(100.0, 70.0)))  # the rest of the glass shows nothing
+    straight = straightened(scan(chart, model, dpi, seed), chart)
     place = np.array([[dpi / 25.4, 0, -0.5], [0, dpi / 25.4, -0.5], [0, 0, 1]])
     return device_figures(straight, dpi / 25.4, window_mm(CARD_TEXT_MM, place))
 
