@@ -26,7 +26,7 @@ _DAYS_PER_YEAR = 365.2425
 
 
 def portrait_style(series: Series, issue: Issue, background: tuple[float, float, float]) -> PortraitStyle:
-    """How the holder's photograph was taken: the age on the series' first day, half a document's life later at most."""
+    """How the holder's photograph was taken: the holder is as old as in the middle of the series' years."""
     born = date(*issue.person.birth)
     middle = series.first_day + (series.last_day - series.first_day) / 2
     age = float(np.clip((middle - born).days / _DAYS_PER_YEAR, 18, 80))

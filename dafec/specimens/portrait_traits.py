@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 
 from dafec.specimens.model import Unit
 
-__all__ = ["Canvas", "HairStyle", "Traits", "bump", "dome", "draw_traits", "fbm", "noise", "smooth", "soft_below"]
+__all__ = [
+    "Canvas",
+    "HairStyle",
+    "Traits",
+    "blurred",
+    "bump",
+    "dome",
+    "draw_traits",
+    "fbm",
+    "noise",
+    "smooth",
+    "soft_below",
+]
 
 HairStyle = Literal["short", "side", "buzz", "receding", "bald", "curly", "long", "bob", "tied", "fringe", "waves"]
 
