@@ -7,7 +7,8 @@ The axes of THREATS, rules of the benchmark, 3:
 * **process**: for classes that are printed, the methods in ``HELD_METHODS`` (their printers and stocks);
 * **scanner**: the makes in ``HELD_SCANNERS``;
 * **identities**: persons and portraits come from the request's seed; the sets draw from ranges of seeds that are apart;
-* **class**: leaving one class out is a matter of which captures of ``train`` are used, and needs no set of its own.
+* **class** and **script**: leaving a class, or Arabic script, out is a matter of which captures of ``train`` are used
+  (``truth.json`` names both), and needs no set of its own.
 
 Half of every set is genuine. Wear is drawn alike for genuine and forged: 55 % are worn, 25 % heavily, and all of them
 lie and are lit as their scanner does it.
@@ -20,8 +21,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-from dafec.specimens.forgeries import applicable, forgers
 
+from dafec.specimens.forgeries import applicable, forgers
 from dafec.specimens.plan import Request, plan_requests
 from dafec.specimens.scanners import load_scanner, scanner_names
 from dafec.specimens.series import load_series, series_codes
@@ -31,11 +32,20 @@ __all__ = ["HELD_METHODS", "HELD_SCANNERS", "HELD_STATES", "SETS", "SIZES", "Dat
 SetName = Literal["train", "development", "test", "test-series", "test-scanner", "test-process", "test-joint"]
 
 #: States that only ``test-series`` and ``test-joint`` know.
-HELD_STATES: frozenset[str] = frozenset({"QMB"})
+HELD_STATES: frozenset[str] = frozenset({"QMR", "QND"})
 #: Scanners that only ``test-scanner`` and ``test-joint`` know.
-HELD_SCANNERS: frozenset[str] = frozenset({"reader-c"})
+HELD_SCANNERS: frozenset[str] = frozenset({"reader-c", "reader-e"})
 #: Methods that only ``test-process`` and ``test-joint`` know, by class.
-HELD_METHODS: Mapping[str, frozenset[str]] = {}
+HELD_METHODS: Mapping[str, frozenset[str]] = {
+    "C1": frozenset({"dye_on_photo_paper", "pigment_on_dull_paper"}),
+    "C2": frozenset({"laser_on_plastic"}),
+    "C3": frozenset({"process_colours"}),
+    "F1": frozenset({"printed_film"}),
+    "F3": frozenset({"patch_pasted"}),
+    "F7": frozenset({"wrong_process"}),
+    "P1": frozenset({"laptop"}),
+    "P2": frozenset({"colour_inkjet_copy"}),
+}
 
 #: Captures a set, by size of the whole.
 SIZES: Mapping[str, Mapping[SetName, int]] = {

@@ -1,7 +1,7 @@
 """No file property, no null edit and no chance tells forged from genuine: THREATS, rules of the benchmark, 4.
 
-A small set, made anew. What can be held exactly (tables, dimensions, tags) is held exactly; areas under a curve are held
-within their bootstrap intervals. ``python -m benchmarks.detection.shortcuts`` does the same at full size.
+A small set, made anew. What can be held exactly (tables, dimensions, tags) is held exactly; areas under a curve are
+held within their bootstrap intervals. ``python -m benchmarks.detection.shortcuts`` does the same at full size.
 """
 
 from __future__ import annotations
