@@ -195,6 +195,8 @@ _OF_ERRNO = {
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
     errno.EROFS: "read_only",
+    errno.EACCES: "read_only",
+    errno.EPERM: "read_only",
     errno.ECONNREFUSED: "unreachable",
     errno.ETIMEDOUT: "unreachable",
     errno.EHOSTUNREACH: "unreachable",
