@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
     keys: Path | None = Field(
         None,
-        description="Folder of the keys, outside the data folder; without it beside that, named <data>-keys. Without "
+        description="Folder of the keys, outside the data folder; without it beside that, named DATA-keys. Without "
         "these files no image can be read: keep a copy in a safe place.",
     )
     new_key: bool = Field(
