@@ -58,7 +58,7 @@ def _blob(
     cx, cy = float(x.mean()), float(y.mean())
     half_w, half_h = max(float(np.ptp(x)) / 2, 0.5), max(float(np.ptp(y)) / 2, 0.5)
     shape = (y.shape[0], x.shape[1])
-    wavy = noise(shape, 3.5 * worn.px_per_mm, rng)
+    wavy = noise(shape, 0.6 * min(half_w, half_h) * worn.px_per_mm, rng)
     radius = np.hypot((x - cx) / half_w, (y - cy) / half_h) * (1.0 / (1.0 - ragged)) + ragged * wavy * 0.5
     return np.asarray(radius, dtype=np.float32), wavy
 
