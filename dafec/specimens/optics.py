@@ -104,16 +104,24 @@ def warp(
     return np.asarray(moved, dtype=np.float32)
 
 
-def veil(image: NDArray[np.float32], share: float, sigma_px: float) -> NDArray[np.float32]:
-    """The image with a share of its light scattered wide; changed in place."""
+def veil(image: NDArray[np.float32], share: float, sigma_px: float) -> None:
+    """Scatters a share of the light wide, in place."""
     if share <= 0.0:
-        return image
+        return
+    height, width = image.shape[:2]
     step = max(1, int(sigma_px / 2))
     small = cv2.resize(image, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA)
     wide = cv2.GaussianBlur(small, (0, 0), max(sigma_px / step, 0.3), borderType=cv2.BORDER_REPLICATE)
-    wide = cv2.resize(wide, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
-    cv2.addWeighted(image, 1.0 - share, wide, share, 0.0, dst=image)
-    return image
+    wide = cv2.resize(wide, (width, wide.shape[0]), interpolation=cv2.INTER_LINEAR)
+    # Rows are interpolated as they are needed: a whole second frame would double the memory.
+    place = np.clip((np.arange(height) + 0.5) * wide.shape[0] / height - 0.5, 0.0, wide.shape[0] - 1.0)
+    lower = np.minimum(place.astype(int), max(wide.shape[0] - 2, 0))
+    for y in range(height):
+        part = float(place[y] - lower[y])
+        upper = min(int(lower[y]) + 1, wide.shape[0] - 1)
+        row = cv2.addWeighted(wide[lower[y]], share * (1.0 - part), wide[upper], share * part, 0.0)
+        image[y] *= np.float32(1.0 - share)
+        image[y] += row.reshape(image[y].shape)
 
 
 def lamp_field(lamp: Lamp, size: tuple[int, int], rows: slice) -> NDArray[np.float32]:

@@ -99,6 +99,8 @@ class _View:
             image = self._infrared(band, placed)
         else:
             image = self._visible() if "uv" not in self.scanner.bands else self._visible().copy()
+        if light == self.scanner.lights[-1]:
+            self.scratch = None  # no other plane will be laid; an A4 frame needs the memory
         self._expose(image, band, light)
         encode_tone(image, band.tone)
         if light == "uv" and band.ultraviolet.residue > 0:
@@ -218,9 +220,14 @@ class _View:
         alpha = np.clip(alpha, 0.0, 1.0)
         kind = phone.surfaces[int(rng.integers(len(phone.surfaces)))]
         near = cv2.GaussianBlur(alpha, (0, 0), 0.5 * self.px_per_mm)  # contact shadow round the document
-        image += surface(kind, placed.size, self.px_per_mm, rng) * ((1.0 - alpha) * (1.0 - 0.35 * near))[..., None]
-        image *= room_light(phone, placed.size, rng)
-        image *= np.exp(rng.normal(0.0, phone.cast, 3)).astype(np.float32)
+        uncovered = (1.0 - alpha) * (1.0 - 0.35 * near)
+        half = ((placed.size[0] + 1) // 2, (placed.size[1] + 1) // 2)  # the table lies behind the plane in focus
+        table = surface(kind, half, self.px_per_mm / 2, rng)
+        light_field = room_light(phone, half, rng) * np.exp(rng.normal(0.0, phone.cast, 3)).astype(np.float32)
+        for channel in range(3):
+            plane = cv2.resize(np.ascontiguousarray(table[..., channel]), placed.size)
+            image[..., channel] += plane * uncovered
+            image[..., channel] *= cv2.resize(np.ascontiguousarray(light_field[..., channel]), placed.size)
         spot = glare(phone, placed.size, rng)
         if spot is not None:
             if look.gloss is not None:

@@ -128,10 +128,18 @@ def _apply_curve(image: NDArray[np.float32], gamma: float, contrast: float) -> N
 
 
 def sharpen(image: NDArray[np.float32], amount: float, sigma_px: float) -> None:
-    """An unsharp mask, in place."""
-    if amount > 0.0:
-        soft = cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
-        cv2.addWeighted(image, 1.0 + amount, soft, -amount, 0.0, dst=image)
+    """An unsharp mask, in place; in strips, each with the rows round it as they were."""
+    if amount <= 0.0:
+        return
+    reach = int(4 * sigma_px) + 2
+    kernel = cv2.getGaussianKernel(2 * reach - 1, sigma_px)
+    above = image[:0].copy()
+    for part in strips(image.shape[0]):
+        block = np.concatenate([above, image[part.start : part.stop + reach]])
+        soft = cv2.sepFilter2D(block, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+        own = slice(len(above), len(above) + part.stop - part.start)
+        above = block[max(0, own.stop - reach) : own.stop].copy()
+        cv2.addWeighted(block[own], 1.0 + amount, soft[own], -amount, 0.0, dst=image[part])
 
 
 def encode_tone(image: NDArray[np.float32], tone: Tone) -> None:
