@@ -258,7 +258,7 @@ def _restore_rows(source: Connection, places: StorePlaces, lock_timeout_s: float
             if not is_sqlite(writer):
                 _continue_sequences(connection)
             details: dict[str, str | int] = {"screenings": rows["screenings"], "entries": rows["audit_entries"]}
-            append_events(session, AuditEvent("store.restored", details=details))
+            append_events(session, AuditEvent("store.restored", details=details, actor="command"))
     finally:
         writer.dispose()
 

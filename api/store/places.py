@@ -21,6 +21,8 @@ __all__ = ["RESTORING", "StorePlaces", "files_may_go", "files_stay", "open_blobs
 RESTORING = "restoring"
 #: Advisory lock of PostgreSQL that whoever reads every image holds, and whoever removes images asks for.
 _FILES_LOCK = 0x44414646
+#: The same for SQLite: a lock on this file in the data folder.
+_FILES = "files.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def own_folder(places: StorePlaces) -> IO[bytes]:
     folder = places.folder
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / _FILES).touch(mode=0o600)
         handle = (folder / "owner.lock").open("ab")
     except OSError as error:
         raise InstallationError("store.not_writable", folder=str(folder)) from error
@@ -85,7 +88,7 @@ def files_stay(places: StorePlaces, engine: Engine) -> Iterator[None]:
     if places.database is None:
         with ExitStack() as stack:
             with suppress(OSError):  # on a disk that cannot be written nothing is removed either
-                handle = stack.enter_context((places.folder / "files.lock").open("ab"))
+                handle = stack.enter_context((places.folder / _FILES).open("ab"))
                 fcntl.flock(handle, fcntl.LOCK_SH)
             yield
         return
@@ -101,7 +104,7 @@ def files_stay(places: StorePlaces, engine: Engine) -> Iterator[None]:
 def files_may_go(places: StorePlaces, engine: Engine) -> Iterator[bool]:
     """Whether images may be removed within the block: not while somebody reads them all."""
     if places.database is None:
-        with (places.folder / "files.lock").open("ab") as handle:
+        with (places.folder / _FILES).open("ab") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -171,7 +171,7 @@ def test_commands_back_up_and_restore(tmp_path: Path) -> None:
     store.close()
     store = Store(data)
     assert [e["details"] for e in entries_of(store) if e["action"] == "backup.made"] == [
-        {"screenings": 4, "entries": 14}
+        {"screenings": 4, "entries": 10}
     ]
     store.close()
 
