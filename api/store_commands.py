@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dafec.commands.output import console, mark, print_json
-from dafec.errors import InputError, InstallationError, UsageError
+from dafec.errors import DafecError, InputError, InstallationError, UsageError
 from dafec.messages import Language, text
 
 if TYPE_CHECKING:
@@ -220,3 +220,6 @@ def _write(file: Path, lines: Iterator[bytes] | list[bytes]) -> None:
                 handle.write(line + b"\n")
     except OSError as error:
         raise InstallationError("audit.not_written", file=str(file)) from error
+    except DafecError:  # half a log is none
+        file.unlink(missing_ok=True)
+        raise

@@ -9,6 +9,7 @@ good at the next run.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -51,6 +52,7 @@ class Upkeep:
         self._store = store
         self._policy = policy
         self._strip = strip
+        self._swept_s = float("-inf")  # on the clock of ``time.monotonic``
 
     def run(self, now: datetime | None = None, go_on: Callable[[], bool] = lambda: True) -> int:
         """Forgets what is due, removes files, seals what an older DAFEC left.
@@ -69,8 +71,9 @@ class Upkeep:
         self.remove_files()
         while go_on() and self.seal_old(go_on):
             pass
-        if self._store.shared:
+        if self._store.shared and time.monotonic() - self._swept_s > _CUT_OFF_AFTER_S:  # it lists every image there is
             self._store.sweep(_CUT_OFF_AFTER_S)
+            self._swept_s = time.monotonic()
         return forgotten
 
     def forget_due(self, now: datetime) -> int:

@@ -239,3 +239,13 @@ def test_referred_document_is_held_until_released_over_http(tmp_path: Path) -> N
         assert client.put(f"{location}/hold", json={"held": False}).json() == {"held": False}
         while client.get(location).headers["dafec-personal-data"] == "kept":
             pass
+
+
+@everywhere
+def test_shared_store_is_swept_once_an_hour(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[float] = []
+    monkeypatch.setattr(Store, "sweep", lambda _, min_age_s: swept.append(min_age_s))
+    upkeep = Upkeep(store, POLICY, lambda report: report)
+    for _ in range(3):
+        upkeep.run(NOW)
+    assert swept == ([3600.0] if store.shared else [])  # alone it is swept at the start
