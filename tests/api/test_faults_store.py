@@ -313,3 +313,18 @@ def _full() -> Exception:
     from api.errors import ServiceError
 
     return ServiceError("storage.full", status=507)
+
+
+def test_disk_that_really_is_read_only_refuses_the_start_and_changes_nothing(small_disk: Path) -> None:
+    places = StorePlaces(small_disk / "data")
+    store = Store(places)
+    store.add(screening(1))
+    store.close()
+    before = {path: path.read_bytes() for path in small_disk.rglob("*") if path.is_file()}
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert code_of(Store, places) == "store.not_writable"
+    assert {path: path.read_bytes() for path in small_disk.rglob("*") if path.is_file()} == before
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    store = Store(places)
+    check(store, 1)
+    store.close()
