@@ -1,6 +1,6 @@
 """The way of a document through the house, from top to bottom.
 
-    Capture -> zones read -> document chosen -> Page -> quality -> checks -> Verdict -> Report
+    Capture -> zones read -> document chosen -> Page -> quality -> series -> checks -> Verdict -> Report
 
 ``ScreeningContext.load`` reads models and data once; ``screen_capture`` is the way itself and raises only for an
 installation that is broken. One capture gives one report, about one document:
@@ -43,6 +43,9 @@ from dafec.ocr.types import MrzRead
 from dafec.ocr.visual_zone import VisualContext, VisualZone, read_visual_zone
 from dafec.page import Page, find_pages
 from dafec.quality import Quality, QualityIssue, assess_quality
+from dafec.references.checks import series_checks, silent_ids
+from dafec.references.library import Library
+from dafec.references.matching import SeriesMatch, match_series
 from dafec.report import (
     CaptureInfo,
     DecisionInfo,
@@ -82,6 +85,7 @@ class ScreeningContext:
     prior: float  # share of forged documents the site assumes before looking
     threads: int  # within one model
     today: date | None = None  # the day dates are judged by; None: the day of the screening at the desk
+    library: Library | None = None  # of document series; None: every series is unknown
 
     @classmethod
     def load(cls, settings: Settings | None = None, library: Path | None = None) -> Self:
@@ -89,13 +93,14 @@ class ScreeningContext:
 
         Args:
             settings: of this site; from the environment's defaults where None.
-            library: folder of enrolled document series. There is no matching yet, so every series is unknown.
+            library: folder of enrolled document series; without one every series is unknown.
 
         Returns:
             The context.
 
         Raises:
             InstallationError: a model or a data file is missing, altered or unreadable.
+            InputError: the library cannot be read.
         """
         chosen = settings or load_settings()
         context = cls(
@@ -105,6 +110,7 @@ class ScreeningContext:
             policy=chosen.policy(),
             prior=chosen.prior,
             threads=chosen.threads,
+            library=Library.open(library) if library is not None else None,
         )
         read_frame(np.full((320, 480), 255, np.uint8), context=context.ocr)
         return context
@@ -270,8 +276,21 @@ def _read_visual_zone(page: Page, threads: int) -> VisualZone | None:
         return None
 
 
+def _match(
+    document: _Document, parse: MrzParse | None, context: ScreeningContext, chosen: str | None
+) -> SeriesMatch | None:
+    """The document's series; None without a library."""
+    if context.library is None:
+        return None
+    return match_series(document.page, parse, context.library, chosen)
+
+
 def _situation(
-    document: _Document, parse: MrzParse | None, readings: Sequence[ReadingInfo], page: CapturedPage
+    document: _Document,
+    parse: MrzParse | None,
+    readings: Sequence[ReadingInfo],
+    page: CapturedPage,
+    match: SeriesMatch | None,
 ) -> Situation:
     status: Literal["read", "uncertain", "not_found"] = document.read.status if document.read else "not_found"
     certain = [reading for reading in readings if reading.status == "read" or reading.reader == "second"]
@@ -279,7 +298,7 @@ def _situation(
         lights=frozenset(page.frames),
         page_found=document.page.outline_source != "frame",
         mrz=status,
-        series_known=False,
+        series_known=match is not None and match.known,
         specimen=_is_specimen(parse),
         readings_differ=any(not reading.agrees for reading in certain),
         several_documents=bool(document.others),
@@ -343,13 +362,14 @@ def _capture_info(capture: Capture, quality: Quality) -> CaptureInfo:
     return CaptureInfo(pages=pages, quality=[_quality_info(issue) for issue in quality.issues])
 
 
-def _document_info(document: _Document, parse: MrzParse | None) -> DocumentInfo:
+def _document_info(document: _Document, parse: MrzParse | None, match: SeriesMatch | None) -> DocumentInfo:
     page = document.page
+    series = match.series if match is not None and match.status == "matched" else None
     return DocumentInfo(
         format=page.format or (parse.format if parse is not None else None),
         issuer=(parse.fields.get("issuer") or None) if parse is not None else None,
-        series=None,
-        series_match=None,
+        series=series.code if series is not None else None,
+        series_match=round(match.score, 3) if match is not None and series is not None else None,
         outline_px=[(x, y) for x, y in page.outline_px.as_list()],
         outline_source=page.outline_source,
         page=document.number,
@@ -393,7 +413,9 @@ def _other_zone(read: MrzRead, today: date) -> MrzInfo:
     return mrz_info(read, parse_mrz(read.texts, today=today))
 
 
-def screen_capture(capture: Capture, context: ScreeningContext, *, visual_zone: bool = False) -> Report:
+def screen_capture(
+    capture: Capture, context: ScreeningContext, *, visual_zone: bool = False, series: str | None = None
+) -> Report:
     """Screens one capture.
 
     Args:
@@ -401,11 +423,13 @@ def screen_capture(capture: Capture, context: ScreeningContext, *, visual_zone: 
         context: loaded once by ``ScreeningContext.load``.
         visual_zone: reads the text of the page as well and compares it with the zone. It takes a second or more, so
             a desk's first report goes without (the checks VIZ-* say so) and a complete one follows.
+        series: code of the document series where somebody chose it by hand.
 
     Returns:
         The report.
 
     Raises:
+        InputError: ``library.no_such_series``: the library has no series of that code.
         InstallationError: this installation is broken; nothing about the document can be said.
     """
     clock = _Clock()
@@ -423,20 +447,25 @@ def screen_capture(capture: Capture, context: ScreeningContext, *, visual_zone: 
         second = _ask_second_reader(document, captured)
     with clock.stage("visual_zone"):
         visual = _read_visual_zone(document.page, context.threads) if visual_zone else None
+    with clock.stage("series"):
+        match = _match(document, parse, context, series)
+        wanted = series_checks(match) if match is not None else ()
     with clock.stage("checks"):
         looked_at = CheckContext(document.page, document.reads, parse, quality, today, second, visual)
-        results = run_checks(looked_at, context.checks)
+        results = run_checks(looked_at, (*context.checks, *wanted))
     if pages[document.number].primary is None:
         results = _aborted_reader(results)
     if visual_zone and visual is None and "visible" in document.page.images:
         results = _aborted_reader(results, ("VIZ-",))
     readings = _readings(document, second)
+    silent = silent_ids(match) if match is not None else frozenset[str]()
+    policy = replace(context.policy, silent=context.policy.silent | silent)
     with clock.stage("verdict"):
         verdict = decide(
             results,
             prior=context.prior,
-            policy=context.policy,
-            situation=_situation(document, parse, readings, captured),
+            policy=policy,
+            situation=_situation(document, parse, readings, captured, match),
             decision=context.decision,
         )
     return Report(
@@ -445,7 +474,7 @@ def screen_capture(capture: Capture, context: ScreeningContext, *, visual_zone: 
         created=datetime.now(UTC),
         date=today.isoformat(),
         capture=_capture_info(capture, quality),
-        document=_document_info(document, parse),
+        document=_document_info(document, parse, match),
         mrz=mrz_info(document.read, parse),
         readings=readings,
         other_zones=[_other_zone(read, today) for read in document.others],

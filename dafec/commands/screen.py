@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dafec.commands.output import Tally, console, mark, print_json, printable, progress, say_error, table
-from dafec.errors import DafecError, InstallationError
+from dafec.errors import DafecError, InstallationError, UsageError
 from dafec.messages import Language, text
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ def screen(
     captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE", help="Images, PDF files or capture folders.")],
     library: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="Folder of enrolled document series.")
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The documents' series, chosen by hand; needs --library.")
     ] = None,
     visual_zone: Annotated[  # noqa: FBT002
         bool, typer.Option(help="Read the text of the page too and compare it with the zone; a second or more a page.")
@@ -44,12 +47,15 @@ def screen(
 
         dafec screen passport.jpg
         dafec screen captures/*/
+        dafec screen captures/*/ --library series
         dafec screen captures/*/ --json > reports.jsonl
     """
     from dafec.capture import load_capture
     from dafec.screening import ScreeningContext, screen_capture
     from dafec.settings import load_settings
 
+    if series is not None and library is None:
+        raise UsageError("series.needs_option", option="--library")
     settings = load_settings(language=lang)
     context = ScreeningContext.load(settings, library)
     limits = settings.limits()
@@ -58,7 +64,9 @@ def screen(
     try:
         for path in progress(captures, lang, shown=not as_json):
             try:
-                report = screen_capture(load_capture(path, limits=limits), context, visual_zone=visual_zone)
+                report = screen_capture(
+                    load_capture(path, limits=limits), context, visual_zone=visual_zone, series=series
+                )
             except InstallationError:
                 raise
             except DafecError as error:

@@ -30,8 +30,11 @@ __all__ = [
     "Material",
     "Reference",
     "box_slice",
+    "channel_mean",
+    "channel_peak",
     "contrast_of",
     "excess_of",
+    "stretched_bytes",
 ]
 
 REFERENCE_PX_PER_MM = 6.0  # 152 dpi: guilloche lines of 0.3 mm are told apart; 0.4 megapixels for an ID-3 page
@@ -46,6 +49,20 @@ FloatImage = NDArray[np.float32]
 
 def _cube(image: NDArray[Any]) -> FloatImage:
     return np.asarray(image if image.ndim == 3 else image[:, :, None], dtype=np.float32)
+
+
+def channel_mean(image: FloatImage) -> FloatImage:
+    """The mean of the channels of (h, w, k), (h, w). Reductions over a last axis of three are slow in numpy."""
+    if image.shape[2] == 1:
+        return image[:, :, 0]
+    return np.asarray(cv2.transform(image, np.full((1, 3), 1 / 3)), dtype=np.float32)
+
+
+def channel_peak(image: FloatImage) -> FloatImage:
+    """The largest channel of (h, w, k), (h, w)."""
+    if image.shape[2] == 1:
+        return image[:, :, 0]
+    return np.asarray(np.maximum(np.maximum(image[:, :, 0], image[:, :, 1]), image[:, :, 2]), dtype=np.float32)
 
 
 def contrast_of(linear: FloatImage, px_per_mm: float = REFERENCE_PX_PER_MM) -> FloatImage:
@@ -83,6 +100,12 @@ def excess_of(linear: FloatImage, px_per_mm: float = REFERENCE_PX_PER_MM) -> Flo
     large = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
     soft = cv2.GaussianBlur(linear, (0, 0), max(_SOFT_MM * px_per_mm, 0.3))
     return np.asarray(_cube(soft) - _cube(large), dtype=np.float32)
+
+
+def stretched_bytes(image: FloatImage) -> NDArray[np.uint8]:
+    """A grey image (h, w) as bytes, its brightest half percent at 235."""
+    top = float(np.quantile(image[::4, ::4], 0.995))
+    return np.asarray(cv2.convertScaleAbs(image, alpha=235 / max(top, 0.02)), dtype=np.uint8)
 
 
 def box_slice(box: BoxMm, shape: Sequence[int], px_per_mm: float = REFERENCE_PX_PER_MM) -> tuple[slice, slice]:
@@ -127,6 +150,26 @@ class Reference:
         }
 
     @cached_property
+    def grey(self) -> Mapping[Light, FloatImage]:
+        """``view`` with its channels averaged, (h, w)."""
+        return {light: channel_mean(view) for light, view in self.view.items()}
+
+    @cached_property
+    def glow(self) -> FloatImage:
+        """The largest channel of ultraviolet excess, (h, w)."""
+        return channel_peak(self.view["uv"])
+
+    @cached_property
+    def paper(self) -> FloatImage:
+        """The largest channel of linear ultraviolet, (h, w)."""
+        return channel_peak(self.linear["uv"])
+
+    @cached_property
+    def pictures(self) -> Mapping[Light, NDArray[np.uint8]]:
+        """What a page is registered to, by light: square-root coded, stretched to the brightest half percent."""
+        return {light: stretched_bytes(np.sqrt(channel_mean(image))) for light, image in self.linear.items()}
+
+    @cached_property
     def weight(self) -> Mapping[Light, FloatImage]:
         """How constant a pixel is, 0..1, (h, w)."""
         rim = np.zeros(self.shape, dtype=np.float32)
@@ -162,8 +205,22 @@ class Material:
         }
 
     @cached_property
+    def grey(self) -> Mapping[Light, FloatImage]:
+        """``view`` with its channels averaged, (h, w)."""
+        return {light: channel_mean(view) for light, view in self.view.items()}
+
+    @cached_property
+    def glow(self) -> FloatImage:
+        """The largest channel of ultraviolet excess, (h, w)."""
+        return channel_peak(self.view["uv"])
+
+    @cached_property
+    def paper(self) -> FloatImage:
+        """The largest channel of linear ultraviolet, (h, w)."""
+        return channel_peak(self.linear["uv"])
+
+    @cached_property
     def strokes(self) -> NDArray[np.bool_]:
         """(h, w): visible print darker than the series' own there: personal data, stamps, dirt."""
-        own = self.view["visible"].mean(axis=2)
-        known = self.reference.view["visible"].mean(axis=2)
+        own, known = self.grey["visible"], self.reference.grey["visible"]
         return np.asarray((own < -0.15) & (own - known < -0.12))

@@ -23,6 +23,8 @@ from dafec.features.routines_material import (
     FloatImage,
     Material,
     box_slice,
+    channel_mean,
+    channel_peak,
 )
 from dafec.geometry import BoxMm
 from dafec.lights import Light
@@ -82,13 +84,12 @@ def _cells(values: FloatImage) -> FloatImage:
 def _products(own: FloatImage, known: FloatImage, weight: FloatImage) -> tuple[FloatImage, FloatImage, FloatImage]:
     """Cell means of own x known, known x known and own x own, weighted, summed over channels."""
     if own.shape[2] != known.shape[2]:  # a grey ultraviolet frame against a coloured reference, or the reverse
-        own, known = own.mean(axis=2, keepdims=True), known.mean(axis=2, keepdims=True)
-    w = weight[:, :, None]
-    weighted = known * w
+        own, known = channel_mean(own)[:, :, None], channel_mean(known)[:, :, None]
+    count = own.shape[2]
     return (
-        _cells((own * weighted).sum(axis=2)),
-        _cells((known * weighted).sum(axis=2)),
-        _cells((own * own * w).sum(axis=2)),
+        _cells(channel_mean(own * known) * weight) * count,
+        _cells(channel_mean(known * known) * weight) * count,
+        _cells(channel_mean(own * own) * weight) * count,
     )
 
 
@@ -128,8 +129,8 @@ def _nearest(spec: RoutineSpec, material: Material) -> float | None:
     rows, columns = _place(material, spec.box_mm)
     inner = (slice(rows.start + reach, rows.stop - reach), slice(columns.start + reach, columns.stop - reach))
     weight = material.reference.weight[spec.light][inner]
-    known = material.reference.view[spec.light][inner].mean(axis=2) * weight
-    own = material.view[spec.light][rows, columns].mean(axis=2)
+    known = material.reference.grey[spec.light][inner] * weight
+    own = material.grey[spec.light][rows, columns]
     if min(known.shape, default=0) < 4 * reach or own.shape[0] < known.shape[0] or float(known.std()) < 1e-4:
         return None
     search, template = np.ascontiguousarray(own[::2, ::2]), np.ascontiguousarray(known[::2, ::2])
@@ -174,13 +175,12 @@ def _absence(spec: RoutineSpec, material: Material) -> Measured:
     if not material.aligned.get(against, False):
         return _none("not_aligned")
     at = _place(material, spec.box_mm)
-    there = reference.view[against][at].mean(axis=2)
-    here = reference.view[spec.light][at].mean(axis=2)
+    there, here = reference.grey[against][at], reference.grey[spec.light][at]
     weight = reference.weight[against][at] * ((np.abs(there) > _MIN_VISIBLE) & (np.abs(here) < 0.35 * np.abs(there)))
     weight = np.asarray(weight, dtype=np.float32)
     template = there[:, :, None]
-    kept, power, _ = _products(material.view[spec.light][at].mean(axis=2, keepdims=True), template, weight)
-    shown, _, _ = _products(material.view[against][at].mean(axis=2, keepdims=True), template, weight)
+    kept, power, _ = _products(material.grey[spec.light][at][:, :, None], template, weight)
+    shown, _, _ = _products(material.grey[against][at][:, :, None], template, weight)
     full = (power > 2e-4) & (shown > 0.4 * power)
     if not full.any() or full.sum() < 0.3 * (power > 2e-4).sum():
         return _none("covered" if (power > 2e-4).any() else "too_little")
@@ -304,15 +304,15 @@ def _motif(spec: RoutineSpec, material: Material) -> tuple[FloatImage, FloatImag
         cv2.BORDER_CONSTANT,
         value=0,
     )
-    padded = padded if padded.ndim == 3 else padded[:, :, None]
-    search, template = (np.ascontiguousarray(image.sum(axis=2)) for image in (padded, known))
+    whole_place = np.asarray(padded if padded.ndim == 3 else padded[:, :, None], dtype=np.float32)
+    search, template = (np.ascontiguousarray(channel_mean(image)) for image in (whole_place, known))
     step = 2 if template.size > 60_000 else 1
     if step == 2:
         search, template = search[::2, ::2], template[::2, ::2]
     response = cv2.matchTemplate(search, np.ascontiguousarray(template), cv2.TM_CCOEFF_NORMED)
     y, x = np.unravel_index(int(response.argmax()), response.shape)
     y0, x0 = int(y) * step, int(x) * step
-    own = padded[y0 : y0 + known.shape[0], x0 : x0 + known.shape[1]]
+    own = whole_place[y0 : y0 + known.shape[0], x0 : x0 + known.shape[1]]
     height, width = min(own.shape[0], known.shape[0]), min(own.shape[1], known.shape[1])
     peak = float(response.max())
     cut = np.asarray(own[:height, :width], dtype=np.float32)
@@ -322,8 +322,8 @@ def _motif(spec: RoutineSpec, material: Material) -> tuple[FloatImage, FloatImag
 def _is_unlit(material: Material) -> bool:
     """Whether paper is darker than a third of the enrolled paper: then the lamp, not the document, is dark."""
     step = (slice(None, None, 4), slice(None, None, 4))
-    own = float(np.median(material.linear["uv"][step].max(axis=2)))
-    known = float(np.median(material.reference.linear["uv"][step].max(axis=2)))
+    own = float(np.median(material.paper[step]))
+    known = float(np.median(material.reference.paper[step]))
     return own < 0.33 * known
 
 
@@ -342,8 +342,7 @@ def _luminescence(spec: RoutineSpec, material: Material) -> Measured:
 
 
 def _lamp_gain(material: Material) -> float:
-    own = material.view["uv"][::2, ::2].sum(axis=2) / material.view["uv"].shape[2]
-    known = material.reference.view["uv"][::2, ::2].sum(axis=2) / material.reference.view["uv"].shape[2]
+    own, known = material.grey["uv"][::2, ::2], material.reference.grey["uv"][::2, ::2]
     weight = material.reference.weight["uv"][::2, ::2] * (known > 2 * _MIN_EXCESS)
     return float((own * known * weight).sum() / max(float((known * known * weight).sum()), 1e-9))
 
@@ -365,8 +364,8 @@ def _colour(spec: RoutineSpec, material: Material) -> Measured:
     if found[0].shape[2] != 3 or found[1].shape[2] != 3:
         return _none("no_colour")
     own, known, agreement = found
-    bright = known.max(axis=2)
-    bright = bright > 0.4 * float(np.quantile(bright[bright > _MIN_EXCESS], 0.9) if (bright > _MIN_EXCESS).any() else 1)
+    peak = channel_peak(known)
+    bright = peak > 0.4 * float(np.quantile(peak[peak > _MIN_EXCESS], 0.9) if (peak > _MIN_EXCESS).any() else 1)
     seen, wanted = own[bright].sum(axis=0), known[bright].sum(axis=0)
     strength = float(np.linalg.norm(seen)) / max(float(np.linalg.norm(wanted)), 1e-9)
     if strength < 0.12 or agreement < 0.25:  # nothing there whose colour could be told: luminescence says so
@@ -378,9 +377,9 @@ def _colour(spec: RoutineSpec, material: Material) -> Measured:
 def _paper_level(material: Material, box: BoxMm) -> float | None:
     rows, columns = _place(material, box)
     at = (slice(rows.start, rows.stop, 2), slice(columns.start, columns.stop, 2))
-    peak = material.linear["uv"][at].max(axis=2)
-    motif = material.reference.view["uv"][at].max(axis=2) > 2 * _MIN_EXCESS
-    glow = material.view["uv"][at].max(axis=2) > 0.03
+    peak = material.paper[at]
+    motif = material.reference.glow[at] > 2 * _MIN_EXCESS
+    glow = material.glow[at] > 0.03
     plain = peak[~(motif | glow)]
     if len(plain) < 100:
         plain = peak[~motif]
@@ -409,8 +408,7 @@ def _ink(spec: RoutineSpec, material: Material) -> Measured:
     strokes = material.strokes[at]
     if int(strokes.sum()) < _MIN_STROKES:
         return _none("too_little")
-    visible = material.view["visible"][at].mean(axis=2)[strokes]
-    infrared = material.view["ir"][at].mean(axis=2)[strokes]
+    visible, infrared = material.grey["visible"][at][strokes], material.grey["ir"][at][strokes]
     return Measured(float((infrared * visible).sum() / (visible * visible).sum()))
 
 
@@ -419,7 +417,7 @@ def _stroke(spec: RoutineSpec, material: Material) -> Measured:
     strokes = material.strokes[at]
     if int(strokes.sum()) < _MIN_STROKES:
         return _none("too_little")
-    return Measured(float(-np.median(material.view[spec.light][at].mean(axis=2)[strokes])))
+    return Measured(float(-np.median(material.grey[spec.light][at][strokes])))
 
 
 def _full_resolution(spec: RoutineSpec, material: Material) -> FloatImage | None:
@@ -477,9 +475,9 @@ def fibre_blobs(material: Material) -> FloatImage:
 
 
 def _find_fibres(material: Material) -> list[FloatImage]:
-    own, known = material.view["uv"], material.reference.view["uv"].max(axis=2)
+    own, known = material.view["uv"], material.reference.glow
     motif = (known > 2 * _MIN_EXCESS) | (material.reference.spread["uv"] > 0.05)
-    peak = np.ascontiguousarray(own.max(axis=2))
+    peak = material.glow
     outside = cv2.dilate(motif.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     edge = round(2.5 * REFERENCE_PX_PER_MM)
     outside[:edge] = outside[-edge:] = outside[:, :edge] = outside[:, -edge:] = False
@@ -523,7 +521,7 @@ def _mark(spec: RoutineSpec, material: Material) -> Measured:
     if not material.aligned.get("visible", False):
         return _none("not_aligned")
     at = _place(material, spec.box_mm)
-    own = (material.view[spec.light][at] - material.reference.view[spec.light][at]).mean(axis=2)
+    own = material.grey[spec.light][at] - material.reference.grey[spec.light][at]
     if own.shape != mark.shape or own.size < 16:
         return _none("too_little")
     a, b = own - own.mean(), mark - mark.mean()

@@ -23,6 +23,8 @@ from dafec.features.routines_material import (
     FloatImage,
     Material,
     Reference,
+    channel_mean,
+    stretched_bytes,
 )
 from dafec.features.zones import decode_srgb
 from dafec.geometry import BoxMm, FloatArray
@@ -52,13 +54,6 @@ def _reduced(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def _grey_bytes(linear: FloatImage) -> NDArray[np.uint8]:
-    """A picture for registration: the mean of the channels, square-root coded, stretched to its brightest percent."""
-    mean = np.sqrt(np.maximum(linear.mean(axis=2), 0))
-    top = float(np.quantile(mean[::4, ::4], 0.995))
-    return np.asarray(np.clip(mean * (235 / max(top, 0.02)), 0, 255).astype(np.uint8))
-
-
 def _warp(image: NDArray[np.float32], matrix: FloatArray, shape: tuple[int, int]) -> FloatImage:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(image, matrix[:2], (shape[1], shape[0]), flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -78,38 +73,46 @@ def _source(image: NDArray[np.float32], px_per_mm: float) -> tuple[NDArray[np.fl
     return _reduced(image, factor), shrink
 
 
-def align_page(page: Page, reference: Reference, lights: tuple[Light, ...] = LIGHTS) -> Material:
+def align_page(
+    page: Page, reference: Reference, lights: tuple[Light, ...] = LIGHTS, begun: Material | None = None
+) -> Material:
     """Bring a page onto a reference.
 
     Args:
         page: upright, with any lights.
         reference: of the side it is taken for.
         lights: which of the page's lights are wanted; the geometry light always comes with them.
+        begun: the same page on the same reference with fewer lights; they are taken over.
 
     Returns:
         The material; ``aligned`` says which lights were registered.
     """
-    shape = reference.shape
     common = [light for light in LIGHTS if light in page.images and light in reference.linear]
-    linear: dict[Light, FloatImage] = {}
-    aligned: dict[Light, bool] = {}
-    maps: dict[Light, FloatArray] = {}
-    start: FloatArray | None = None  # reference pixels to page pixels, of the geometry light
+    linear: dict[Light, FloatImage] = dict(begun.linear) if begun is not None else {}
+    aligned: dict[Light, bool] = dict(begun.aligned) if begun is not None else {}
+    maps: dict[Light, FloatArray] = dict(begun.page_from_reference) if begun is not None else {}
     for light in common:
-        if start is not None and light not in lights:
+        if light in linear or (light != common[0] and light not in lights):
             continue
-        image = page.images[light]
-        direct = _direct(image.shape, shape) if start is None else start
-        reduced, shrink = _source(image, page.px_per_mm)
-        moving = _warp(reduced, shrink @ direct, shape)
-        found, fitted = register(_grey_bytes(reference.linear[light]), _grey_bytes(moving**2), REFERENCE_PX_PER_MM)
-        maps[light] = direct @ fitted
-        aligned[light] = found.reliable
-        coded = _warp(reduced, shrink @ maps[light], shape) if found.reliable else moving
-        linear[light] = decode_srgb(coded)
-        start = maps[light] if start is None else start
+        direct = maps.get(common[0])  # reference pixels to page pixels, as the geometry light has it
+        if direct is None:
+            direct = _direct(page.images[light].shape, reference.shape)
+        linear[light], maps[light], aligned[light] = _align_light(page, reference, light, direct)
     to_mm = _reference_boxes(page, maps[common[0]]) if common else ()
     return Material(reference, linear, aligned, page.images, page.px_per_mm, maps, to_mm)
+
+
+def _align_light(
+    page: Page, reference: Reference, light: Light, direct: FloatArray
+) -> tuple[FloatImage, FloatArray, bool]:
+    """One light on the reference, linear; the map used; whether it was registered."""
+    reduced, shrink = _source(page.images[light], page.px_per_mm)
+    moving = _warp(reduced, shrink @ direct, reference.shape)
+    picture = stretched_bytes(channel_mean(moving))
+    found, fitted = register(reference.pictures[light], picture, REFERENCE_PX_PER_MM)
+    matrix = direct @ fitted
+    coded = _warp(reduced, shrink @ matrix, reference.shape) if found.reliable else moving
+    return decode_srgb(coded), matrix, found.reliable
 
 
 def _reference_boxes(page: Page, matrix: FloatArray) -> tuple[BoxMm, ...]:
@@ -150,8 +153,8 @@ def agreement_of(material: Material) -> Agreement:
         return Agreement(0.0, 0.0, light)
     own, known = material.view[light], material.reference.view[light]
     if own.shape[2] != known.shape[2]:
-        own, known = own.mean(axis=2, keepdims=True), known.mean(axis=2, keepdims=True)
-    weight = material.reference.weight[light][:, :, None]
+        own, known = material.grey[light][:, :, None], material.reference.grey[light][:, :, None]
+    weight = material.reference.weight[light]
     size = round(_CELL_MM * REFERENCE_PX_PER_MM)
     rows, columns = max(1, own.shape[0] // size), max(1, own.shape[1] // size)
 
@@ -159,12 +162,11 @@ def agreement_of(material: Material) -> Agreement:
         cut = np.ascontiguousarray(values[: rows * size, : columns * size])
         return np.asarray(cv2.resize(cut, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
-    weighted = known * weight
-    ok = cells((own * weighted).sum(axis=2))
-    kk = cells((known * weighted).sum(axis=2))
-    oo = cells((own * own * weight).sum(axis=2))
-    share = cells(material.reference.weight[light])
-    full = (share > 0.2) & (kk > 1.0e-4 * known.shape[2] * share)
+    ok = cells(channel_mean(own * known) * weight)
+    kk = cells(channel_mean(known * known) * weight)
+    oo = cells(channel_mean(own * own) * weight)
+    share = cells(weight)
+    full = (share > 0.2) & (kk > 1.0e-4 * share)
     if full.sum() < 4:
         return Agreement(0.0, 0.0, light)
     agreement = ok[full] / np.sqrt(np.maximum(kk[full] * oo[full], 1e-12))

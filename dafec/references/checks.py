@@ -80,11 +80,12 @@ def series_checks(match: SeriesMatch) -> tuple[Check, ...]:
         match: what ``match_series`` found.
 
     Returns:
-        ``SER-match`` and, where the page lies on a reference of its own side, the checks its series wants; checks that
-        belong to a composite run within it.
+        ``SER-match`` and, where the page lies on the reference it is taken for, the checks its series wants; checks
+        that belong to a composite run within it.
     """
     checks: list[Check] = [SeriesMatchCheck(match)]
-    if match.status != "matched" or match.side is None or match.material is None or match.series is None:
+    compared = match.status in ("matched", "mismatch")
+    if not compared or match.side is None or match.material is None or match.series is None:
         return tuple(checks)
     made = {
         data.name: RoutineCheck(data.spec(), match.material, f"{match.series.code} v{match.series.version}")

@@ -310,8 +310,8 @@ def add_counterfeit(library: Path, code: str, name: str, samples: Sequence[Sampl
     for light, routine in _MARK_ROUTINES.items():
         if light not in reference.linear:
             continue
-        known = reference.view[light].mean(axis=2)
-        views = [m.view[light].mean(axis=2) - known for m in materials if light in m.view]
+        known = reference.grey[light]
+        views = [m.grey[light] - known for m in materials if light in m.view]
         found = _mark(np.stack(views), reference, light) if len(views) >= 2 else None
         if found is None:
             continue

@@ -26,6 +26,7 @@ from dafec.features.routines_material import (
     Material,
     Reference,
     box_slice,
+    channel_mean,
 )
 from dafec.features.routines_measure import cut_patch, fine_view
 from dafec.geometry import BoxMm
@@ -174,20 +175,20 @@ def _combine(materials: Sequence[Material], width_mm: float, height_mm: float, *
         return made
     spread: dict[Light, FloatImage] = {}
     for light in made.linear:
-        known = made.view[light].mean(axis=2)
+        known = made.grey[light]
         total = np.zeros_like(known)
         for material in materials:
             total += (_view(material, light, known) - known) ** 2
         spread[light] = np.asarray(np.sqrt(total / len(materials)), dtype=np.float32)
     geometry = next(iter(made.linear))
-    personal = _personal(spread[geometry], made.view[geometry].mean(axis=2), materials, geometry)
+    personal = _personal(spread[geometry], made.grey[geometry], materials, geometry)
     return replace(made, spread=spread, personal=personal)
 
 
 def _gained(material: Material, light: Light, channels: int) -> FloatImage:
     """A capture's light at a common level: by its brightest paper; ultraviolet as it is."""
     image = material.linear[light]
-    image = image if image.shape[2] == channels else image.mean(axis=2, keepdims=True)
+    image = image if image.shape[2] == channels else channel_mean(image)[:, :, None]
     if light == "uv":
         return image
     top = np.quantile(image[::4, ::4], 0.9, axis=(0, 1))
@@ -195,7 +196,7 @@ def _gained(material: Material, light: Light, channels: int) -> FloatImage:
 
 
 def _view(material: Material, light: Light, known: FloatImage) -> FloatImage:
-    own = material.view[light].mean(axis=2)
+    own = material.grey[light]
     if light != "uv":
         return np.asarray(own, dtype=np.float32)
     power = float((known * known).sum())
@@ -254,7 +255,7 @@ def _zone(materials: Sequence[Material]) -> BoxMm | None:
 
 def _patch_places(reference: Reference) -> list[BoxMm]:
     """Places rich in constant line work, apart from each other."""
-    view = reference.view["visible"].mean(axis=2)
+    view = reference.grey["visible"]
     steady = reference.weight["visible"]
     fine = view - cv2.GaussianBlur(view, (0, 0), 0.4 * REFERENCE_PX_PER_MM)
     size = round(_PATCH_MM * REFERENCE_PX_PER_MM)

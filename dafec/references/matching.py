@@ -116,33 +116,36 @@ def _named(parse: MrzParse | None, library: Library) -> list[Series]:
     return sorted(found, key=lambda series: not _fits_years(series, expiry))[:_MOST_NAMED]
 
 
-def _finish(page: Page, library: Library, found: _Compared) -> Material:
+def _finish(page: Page, found: _Compared) -> Material:
     """Every light of the page on the side that was chosen."""
     chosen = turned_page(page) if found.turned else page
-    return align_page(chosen, library.reference(found.series.code, found.side.name))
+    return align_page(chosen, found.material.reference, begun=found.material)
 
 
 def _result(
     status: MatchStatus,
     found: _Compared,
     page: Page,
-    library: Library,
     named: Sequence[Series],
     parse: MrzParse | None,
     by: Literal["mrz", "page", "manual"],
 ) -> SeriesMatch:
     kind = (parse.fields.get("document_code") or "") if parse is not None else ""
-    usable = status in ("matched", "partial", "wrong_side")
+    exact = found.series.identity.type == kind and _fits_years(found.series, _expiry_year(parse))
+    # A counterfeit of a series lies in place and does not agree: its checks say in what. One of another generation
+    # would fail them all for nothing.
+    lies = next(iter(found.material.aligned.values()), False)
+    usable = status in ("matched", "partial", "wrong_side") or (status == "mismatch" and exact and lies)
     return SeriesMatch(
         status=status,
         named=tuple(series.code for series in named),
         series=found.series,
         side=found.side,
-        material=_finish(page, library, found) if usable else None,
+        material=_finish(page, found) if usable else None,
         score=max(0.0, min(1.0, found.agreement.score)),
         share=found.agreement.share,
         by=by,
-        exact=found.series.identity.type == kind and _fits_years(found.series, _expiry_year(parse)),
+        exact=exact,
     )
 
 
@@ -186,27 +189,27 @@ def match_series(page: Page | None, parse: MrzParse | None, library: Library, ch
     if named:
         found = _best(_compare(page, library, series, side) for series in named for side in _sides(series, with_zone))
         if found is not None and found.agrees:
-            return _result("matched", found, page, library, named, parse, by)
+            return _result("matched", found, page, named, parse, by)
         turned = _other_ways(page, library, named, with_zone=with_zone)
         if turned is not None and turned.agrees:
             status: MatchStatus = "wrong_side" if with_zone else "matched"
-            return _result(status, turned, page, library, named, parse, by)
+            return _result(status, turned, page, named, parse, by)
         if found is not None and found.agreement.share >= _PARTIAL_SHARE:
-            return _result("partial", found, page, library, named, parse, by)
+            return _result("partial", found, page, named, parse, by)
         other = _alike(page, library, parse.format if parse is not None else page.format, both_ways=False)
         if by == "mrz" and other is not None and other.agrees and other.series not in named:
-            return _result("other_series", other, page, library, named, parse, "page")
+            return _result("other_series", other, page, named, parse, "page")
         if found is None:
             return SeriesMatch("not_compared", tuple(series.code for series in named), by=by)
         best = max(named, key=lambda s: (s.identity.type == _kind(parse), _fits_years(s, _expiry_year(parse))))
         shown = found if found.series is best else _Compared(best, best.sides[0], found.material, found.agreement)
-        return _result("mismatch", shown, page, library, named, parse, by)
+        return _result("mismatch", shown, page, named, parse, by)
     fmt = parse.format if parse is not None and parse.format is not None else page.format
     found = _alike(page, library, fmt, both_ways=not with_zone)
     if found is None or not found.agrees or found.agreement.share < _UNNAMED_SHARE:
         return SeriesMatch("unknown", by="page")
     status = "other_series" if _names_otherwise(parse, found.series) else "matched"
-    return _result(status, found, page, library, named, parse, "page")
+    return _result(status, found, page, named, parse, "page")
 
 
 def _names_otherwise(parse: MrzParse | None, series: Series) -> bool:

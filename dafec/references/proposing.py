@@ -94,7 +94,7 @@ def _regions(learned: Learned) -> list[RegionData]:
 def _motif_regions(reference: Reference) -> list[RegionData]:
     if "uv" not in reference.linear:
         return []
-    view = reference.view["uv"].max(axis=2)
+    view = reference.glow
     steady = reference.weight["uv"] > 0.25
     strong = view > max(0.012, 0.15 * float(np.quantile(view, 0.998)))
     steady &= reference.spread["uv"] < 0.5 * view
