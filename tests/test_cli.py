@@ -74,11 +74,10 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_shows_every_command_with_examples(capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capfd, "--help")
     assert code == 0
-    for name in ("screen", "mrz", "verify", "models", "settings", "serve"):
+    for name in ("screen", "mrz", "verify", "models", "settings", "serve", "enrol", "series", "specimens", "audit"):
         assert f" {name} " in out
-    for planned in ("enrol", "specimens", "anonymise", "audit", "backup"):
-        assert planned not in out
-    for name in ("screen", "mrz"):
+    assert "anonymise" not in out  # not there yet: nothing is promised
+    for name in ("screen", "mrz", "specimens"):
         assert f"dafec {name} " in run(capfd, name, "--help")[1]
 
 
@@ -113,7 +112,7 @@ def test_mrz_reads_a_page(capfd: pytest.CaptureFixture[str], page: Path) -> None
     assert found.keys() == {"file", "zones", "elapsed_ms"}
     assert found["file"] == str(page)
     assert [zone["lines"] for zone in found["zones"]] == [PAGE_LINES]
-    assert found["zones"][0]["fields"]["primary_identifier"] == "AL BASRI"
+    assert found["zones"][0]["fields"]["primary_identifier"] == PAGE_LINES[0][5:].split("<<")[0].replace("<", " ")
     assert 0 < found["elapsed_ms"] < 60_000
 
 

@@ -18,12 +18,12 @@ from dafec.errors import UsageError
 __all__ = ["encode", "encoder_names", "suffix"]
 
 
-def _jpeg(quality: int, picture: NDArray[np.uint8], dpi: int) -> bytes:
+def _jpeg(quality: int, picture: NDArray[np.uint8], dpi: int, subsampling: int = 0) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(
-        buffer, "JPEG", quality=quality, subsampling=0, optimize=False, progressive=False, dpi=(dpi, dpi)
+        buffer, "JPEG", quality=quality, subsampling=subsampling, optimize=False, progressive=False, dpi=(dpi, dpi)
     )
     return buffer.getvalue()
 
@@ -41,13 +41,14 @@ _ENCODERS: MappingProxyType[str, tuple[str, _Encoder]] = MappingProxyType(
     {
         "jpeg": (".jpg", lambda picture, dpi: _jpeg(95, picture, dpi)),
         "jpeg75": (".jpg", lambda picture, dpi: _jpeg(75, picture, dpi)),
+        "small": (".jpg", lambda picture, dpi: _jpeg(70, picture, dpi, subsampling=2)),
         "png": (".png", _png),
     }
 )
 
 
 def encoder_names() -> tuple[str, ...]:
-    """``jpeg`` is the one for everything; the others are for experiments."""
+    """``jpeg`` is the one for everything; ``small`` makes the sample documents, the others are for experiments."""
     return tuple(_ENCODERS)
 
 

@@ -34,7 +34,15 @@ from dafec.specimens.scanners import load_scanner, scan
 from dafec.specimens.series import Series, load_series
 from dafec.specimens.wear import wear
 
-__all__ = ["Made", "Specimen", "make_captures", "make_specimen", "object_dpi"]
+__all__ = [
+    "Made",
+    "Specimen",
+    "make_captures",
+    "make_specimen",
+    "object_dpi",
+    "stream_of_forgery",
+    "stream_of_issue",
+]
 
 #: The truth's shape; raised when a field changes its meaning.
 TRUTH_SCHEMA = "dafec.truth/1"
@@ -72,6 +80,16 @@ def _box(box: BoxMm) -> list[float]:
     return box.as_list()
 
 
+def stream_of_issue(seed: int) -> int:
+    """The seed a request's document is issued with."""
+    return _stream(seed, _STREAM_ISSUE)
+
+
+def stream_of_forgery(seed: int) -> int:
+    """The seed a request's forgery is planned with."""
+    return _stream(seed, _STREAM_FORGERY)
+
+
 def make_specimen(request: Request) -> Specimen:
     """Makes one capture in memory.
 
@@ -86,7 +104,7 @@ def make_specimen(request: Request) -> Specimen:
     """
     series = load_series(request.series)
     scanner = load_scanner(request.scanner)
-    issued = issue_document(series, _stream(request.seed, _STREAM_ISSUE))
+    issued = issue_document(series, stream_of_issue(request.seed))
     job = _forgery_job(request, series, issued)
     issue = job.edit_issue(issued) if job is not None else issued
     encoded: dict[str, bytes] = {}
@@ -115,7 +133,7 @@ def _forgery_job(request: Request, series: Series, issued: Issue) -> ForgeryJob 
 
     plan = plan_forgery(
         request.forgery,
-        _stream(request.seed, _STREAM_FORGERY),
+        stream_of_forgery(request.seed),
         series=series,
         null=request.null,
         method=request.method,

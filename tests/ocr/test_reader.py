@@ -27,7 +27,8 @@ def context() -> OcrContext:
 
 
 def pixels_of(entry: dict[str, object]) -> NDArray[np.uint8]:
-    grey = to_grey(load_capture(SAMPLES / str(entry["path"])).pages[0].primary.pixels)
+    """The page with the zone: the last one of a card's two sides."""
+    grey = to_grey(load_capture(SAMPLES / str(entry["path"])).pages[-1].primary.pixels)
     return grey
 
 

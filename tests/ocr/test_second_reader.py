@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dafec.errors import InstallationError
 from dafec.geometry import Quad
 from dafec.ocr import second_reader
+from dafec.ocr.reader import OcrContext, read_image
 from dafec.ocr.second_reader import available_engine, constrained_decode, cut_line, second_read
 from dafec.ocr.types import ALPHABET, CharRead, LineRead, MrzRead
 
@@ -69,12 +70,13 @@ def read_of(lines: list[tuple[str, tuple[float, float], tuple[float, float]]], c
 def sample_read() -> tuple[NDArray[np.uint8], MrzRead, tuple[str, ...]]:
     truth = next(s for s in json.loads((SAMPLES / "manifest.json").read_text())["samples"] if s["id"] == "td3-arabic")
     pixels = cv2.cvtColor(cv2.imread(str(SAMPLES / "td3-arabic" / "visible.jpg")), cv2.COLOR_BGR2RGB)
-    scale = 300 / 25.4  # the sample's resolution; a margin of 2.5 mm round a page 88 mm high
+    found = read_image(np.asarray(pixels, np.uint8), context=OcrContext.load(1))[0]
     lines = []
-    for text, baseline in zip(truth["mrz"], (74.4, 80.75), strict=True):
-        y = (2.5 + baseline - 1.25) * scale
-        lines.append((text, ((2.5 + 6 + 1.27) * scale, y), ((2.5 + 6 + 43.5 * 2.54) * scale, y)))
-    return np.asarray(pixels, np.uint8), read_of(lines, 2.45 * scale), tuple(truth["mrz"])
+    for text, line in zip(truth["mrz"], found.lines, strict=True):
+        centres = [char.centre_px for char in line.chars]
+        lines.append((text, (centres[0], centres[-1])))
+    cap_px = found.lines[0].height_px
+    return np.asarray(pixels, np.uint8), read_of([(t, *c) for t, c in lines], cap_px), tuple(truth["mrz"])
 
 
 def test_a_line_is_cut_straight_and_of_the_recognisers_height() -> None:

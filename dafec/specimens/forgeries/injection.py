@@ -202,8 +202,8 @@ def _swap_face(job: ForgeryJob, picture: Picture, window: Window, rng: np.random
     whole = (round((y1 - y0) / 0.6), round((x1 - x0) / 0.56))
     drawn = draw_portrait(face_seed, whole)
     part = drawn[round(0.2 * whole[0]) :, round(0.22 * whole[1]) :][: y1 - y0, : x1 - x0]
-    part = cv2.resize(part, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
-    face = np.clip(part ** (1 / 2.2) * 255, 0, 255)
+    fitted = np.asarray(cv2.resize(part, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA), np.float32)
+    face = np.clip(fitted ** (1 / 2.2) * 255, 0, 255)
     if picture.ndim == 2 or _is_grey(picture[y0:y1, x0:x1]):
         face = np.repeat(face.mean(axis=2, keepdims=True), 3, axis=2)
     face = face.astype(np.uint8)
@@ -239,9 +239,10 @@ def _resynthesise(job: ForgeryJob, picture: Picture, window: Window, rng: np.ran
     x0, y0, x1, y1 = window
     part = picture[y0:y1, x0:x1]
     smooth = cv2.bilateralFilter(part, 7, 40, 3)
-    smooth = cv2.medianBlur(smooth, 3).astype(np.float32)
+    smooth = np.asarray(cv2.medianBlur(smooth, 3), np.float32)
     shifted = np.roll(smooth, int(rng.integers(2, max(3, (x1 - x0) // 6))), axis=1)
-    soft = cv2.GaussianBlur(shifted, (0, 0), 1.2)
+    soft = np.asarray(cv2.GaussianBlur(shifted, (0, 0), 1.2), np.float32)
     sharp = shifted + job.better(1.2, 0.5) * (shifted - soft)
-    grain = cv2.GaussianBlur(rng.standard_normal(sharp.shape).astype(np.float32), (0, 0), 0.9)
-    return _blend(picture, window, sharp + job.better(0.0, 3.0) * grain, job.better(1.0, 4.0))
+    grain = cv2.GaussianBlur(rng.standard_normal(part.shape, np.float32), (0, 0), 0.9)
+    patch = np.asarray(sharp + job.better(0.0, 3.0) * grain, np.float32)
+    return _blend(picture, window, patch, job.better(1.0, 4.0))

@@ -27,6 +27,8 @@ __all__ = ["ZoneAlteration"]
 _STREAM_CHOICE, _STREAM_HAND, _STREAM_ERASE = 81, 82, 83
 _PITCH_MM = 2.54
 _INKS = ("inkjet_dye_black", "inkjet_pigment_black", "toner_black", "dye_black", "carbon_black", "weak_carbon")
+#: Methods that print a whole line anew.
+_WHOLE = frozenset({"line_reprinted", "name_changed"})
 _FIELDS = ("birth_date", "expiry_date", "number")
 
 Place = tuple[int, int]  # line, column
@@ -121,7 +123,7 @@ class ZoneAlteration(Forger):
                 tuple(genuine.get(plate.name, plate) if plate.role == "mrz" else plate for plate in artwork.plates)
             )
         rows = sorted({row for row, _ in job.notes["places"]})
-        whole = job.plan.method in ("line_reprinted", "name_changed")
+        whole = job.plan.method in _WHOLE
         printed = self._printed(job, artwork, side, lines, box)
         made = artwork
         for row in rows:
@@ -162,11 +164,14 @@ class ZoneAlteration(Forger):
         distance = (box.height - 3.0) / max(len(lines) - 1, 1)
         shift = rng.normal(0.0, job.better(0.30, 0.06), 2)
         pitch = _PITCH_MM * (1.0 + float(rng.normal(0.0, job.better(0.012, 0.002))))
+        # A few characters are set where they belong; only a whole line can run away from its place.
+        first = 0 if job.plan.method in _WHOLE else min(column for _, column in job.notes["places"])
+        left = box.x + first * (_PITCH_MM - pitch)
         face = "ocrb" if rng.random() < job.better(0.6, 0.97) else "sans"
         drawings = draw_mrz(
             artwork.grid,
             lines,
-            box.x + float(shift[0]),
+            left + float(shift[0]),
             box.y + 0.3 + 2.4 + float(shift[1]),
             pitch_mm=pitch,
             line_distance_mm=distance,
