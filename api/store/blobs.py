@@ -89,7 +89,7 @@ class Blobs(Protocol):
 
 
 class BlobFolder:
-    """A folder of blobs. Writing and removing are not safe against each other; ``Store`` serialises them.
+    """A folder of blobs. Writing and removing the same blob at once is not safe; sealed ones are written once only.
 
     Args:
         folder: made where it is missing.

@@ -6,8 +6,10 @@ leaves files that nothing refers to, never a row without its images. What the cu
 removed at the next start; a file nobody noted and no row refers to is put aside, because then it is the row that was
 lost.
 
-With SQLite one process owns a data folder at a time, and all its writes go through one lock. With PostgreSQL any
-number of processes share database and blobs; leftovers are cleared by ``api.store.upkeep`` once they are old.
+With SQLite one process owns a data folder at a time, and all it writes to the database goes through one lock; files
+need none, since no two screenings ever write the same. With PostgreSQL any number of processes share database and
+blobs; leftovers are cleared by ``api.store.upkeep`` once they are old. Where the connection breaks in the middle of a
+commit nobody knows whether the row is there: then its images stay until that is clear.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, defer
 
 from api.errors import ServiceError
@@ -30,7 +32,7 @@ from api.security.audit_entry import AuditEvent
 from api.security.audit_heads import AuditKey
 from api.store.audit_log import AuditLog, append_events
 from api.store.blobs import Blobs, Note, in_parts
-from api.store.database import database_url, is_sqlite, mapped_errors, open_reader, open_writer
+from api.store.database import database_url, is_sqlite, mapped_errors, open_reader, open_writer, storage_error
 from api.store.models import CaseKey, Image, Probe, Screening
 from api.store.places import RESTORING, StorePlaces, open_blobs, own_folder
 from api.store.records import (
@@ -127,15 +129,17 @@ class Store:
         rows, sealed = _seal_images(new.images, key, new.id)
         sealed_report = seal_report(new.report, key, new.id)
         written: list[str] = []
-        with self.lock, mapped_errors():
+        with mapped_errors():
             note = self.blobs.begin(sealed)
             try:
                 for name, data in sealed.items():
                     self.blobs.write(data, name)
                     written.append(name)
-                kept = self._commit(new, rows, wrapped, sealed_report)
-            except (OSError, SQLAlchemyError, DafecError):
-                self._remove_unused(written, note)
+                with self.lock:
+                    kept = self._commit(new, rows, wrapped, sealed_report)
+            except (OSError, SQLAlchemyError, DafecError) as error:
+                if not (self.shared and _outcome_unknown(error)):
+                    self._remove_unused(written, note)
                 raise
             if not kept:
                 self._remove_unused(written, note)
@@ -365,6 +369,15 @@ def _seal_images(images: Iterable[StoredImage], key: bytes, screening_id: str) -
             )
         )
     return rows, sealed
+
+
+def _outcome_unknown(error: Exception) -> bool:
+    """Whether a commit may have succeeded although it failed."""
+    return (
+        isinstance(error, DBAPIError)
+        and not isinstance(error, IntegrityError)
+        and storage_error(error).code in {"storage.unreachable", "storage.failed"}
+    )
 
 
 def _has_key(session: Session, key_digest: bytes | None) -> bool:
