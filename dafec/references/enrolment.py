@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dafec import __version__
 from dafec.errors import InputError, UsageError
@@ -49,6 +50,7 @@ _MATCH_SHARE, _MATCH_LIMITS = 0.55, (0.25, 0.5)
 _MARK_HIGH = 0.5  # correlation with a counterfeit's mark; other documents stay within 0.2 of zero
 _MARK_LEAST_MM2 = 4.0
 _MARK_SIGMAS = 4.0
+_MARK_CLEAR_MM = 1.5  # from personal print, whose letters differ in any two documents
 _MARK_ROUTINES: dict[Light, str] = {"visible": "VI-AB-AF", "ir": "IR-AB-AF", "uv": "UV-LU-AF"}
 _PORTRAIT_BLUR_MM = 4.0
 
@@ -307,12 +309,13 @@ def add_counterfeit(library: Path, code: str, name: str, samples: Sequence[Sampl
         if not next(iter(material.aligned.values()), False):
             raise InputError("enrol.not_alike", file=sample.name)
     checks, marks = list(side.checks), dict(reference.marks)
+    clear = _impersonal(reference, side.regions)
     for light, routine in _MARK_ROUTINES.items():
         if light not in reference.linear:
             continue
         known = reference.grey[light]
         views = [m.grey[light] - known for m in materials if light in m.view]
-        found = _mark(np.stack(views), reference, light) if len(views) >= 2 else None
+        found = _mark(np.stack(views), reference, light, clear) if len(views) >= 2 else None
         if found is None:
             continue
         box, mark = found
@@ -368,12 +371,28 @@ def replace_folder(folder: Path, files: Mapping[str, bytes], series: Series) -> 
         raise InputError("series.unwritable", series=series.code) from error
 
 
-def _mark(views: FloatImage, reference: Reference, light: Light) -> tuple[BoxMm, FloatImage] | None:
+def _impersonal(reference: Reference, regions: Sequence[RegionData]) -> NDArray[np.bool_]:
+    """(h, w): away from everything personal, where any two documents differ; portraits blend out at their edges."""
+    reach = round(2 * _MARK_CLEAR_MM * REFERENCE_PX_PER_MM) | 1
+    personal = cv2.dilate(reference.personal.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    for region in regions:
+        if region.kind in ("portrait", "text", "mrz"):
+            margin = _PORTRAIT_BLUR_MM if region.kind == "portrait" else _MARK_CLEAR_MM
+            x, y, width, height = region.box_mm
+            box = BoxMm(x - margin, y - margin, width + 2 * margin, height + 2 * margin)
+            personal[box_slice(box, reference.shape)] = True
+    return np.asarray(~personal)
+
+
+def _mark(
+    views: FloatImage, reference: Reference, light: Light, clear: NDArray[np.bool_]
+) -> tuple[BoxMm, FloatImage] | None:
     """The place where all counterfeits differ from the series in the same way, and how."""
     middle = np.median(views, axis=0)
     noise = np.maximum(reference.spread[light], 0.004 if light == "uv" else 0.03)
     agreed = (np.sign(views) == np.sign(middle)).all(axis=0)
-    strong = (np.abs(middle) > _MARK_SIGMAS * noise) & agreed & ~reference.personal
+    strong = (np.abs(middle) > _MARK_SIGMAS * noise) & agreed & clear & (reference.weight[light] > 0)
+    strong = cv2.morphologyEx(strong.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
     size = round(1.5 * REFERENCE_PX_PER_MM) | 1
     joined = cv2.morphologyEx(strong.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
