@@ -20,7 +20,7 @@ paper_rise         share   the same above the paper of the rest of the page
 ink                share   how much of their visible contrast personal strokes keep in infrared
 stroke             share   contrast of personal strokes
 screen             dB      strongest spatial frequency above its surroundings: the screen of a print process
-grain              share   unevenness at 2 to 5 cycles a millimetre
+grain              ratio   unevenness at 1 to 3 cycles a millimetre, against the series' own line work
 fibres             count   luminescent fibres of one colour outside all motifs
 mark               share   agreement with a known counterfeit's mark
 =================  ======  ==================================================================================
@@ -147,7 +147,7 @@ CALIBRATION = "enrolled"
 LLR_LIMITS = (-0.5, 4.0)
 _LIGHTS: dict[str, Light] = {"VI": "visible", "IR": "ir", "UV": "uv"}
 _PROPERTIES = ("AB", "BR", "FR", "LU", "TL", "TR")
-_MARGIN = 0.25  # of the distance from the centre to the bound that was crossed
+_MARGIN = 0.12  # of the distance from the centre to the bound that was crossed
 _STATED_LLR = {"passed": -0.2, "failed": 2.0}
 
 
@@ -178,7 +178,7 @@ MEASURES: dict[MeasureKind, Measure] = {
     "ink": Measure("share", 1.2, 0.10, "both", 150.0),
     "stroke": Measure("share", 1.0, 0.08, "low", 150.0),
     "screen": Measure("dB", 30.0, 2.5, "high", 280.0),
-    "grain": Measure("share", 0.15, 0.010, "high", 280.0),
+    "grain": Measure("ratio", 2.0, 0.06, "both", 280.0),
     "fibres": Measure("count", 40.0, 2.0, "both", 200.0),
     "mark": Measure("share", 1.0, 0.12, "high"),
 }

@@ -455,12 +455,22 @@ def _screen(spec: RoutineSpec, material: Material) -> Measured:
 
 
 def _grain(spec: RoutineSpec, material: Material) -> Measured:
+    """Unevenness of a picture, as a share of that of the series' line work, so that the lens falls out."""
     image = _full_resolution(spec, material)
-    if image is None:
-        return _none("too_little")
     scale = material.page_px_per_mm
-    band = cv2.GaussianBlur(image, (0, 0), 0.05 * scale) - cv2.GaussianBlur(image, (0, 0), 0.15 * scale)
-    return Measured(1.4826 * float(np.median(np.abs(band[::2, ::2]))))
+    own = [_cut_grain(cut_patch(material, p.box_mm, scale), scale) for p in material.reference.patches]
+    lines = [grain for grain in own if np.isfinite(grain) and grain > 1e-4]
+    if image is None or len(lines) < 3:
+        return _none("too_little")
+    return Measured(_cut_grain(image, scale) / float(np.median(lines)))
+
+
+def _cut_grain(image: FloatImage | None, px_per_mm: float) -> float:
+    if image is None:
+        return float("nan")
+    wide = cv2.GaussianBlur(image, (0, 0), 0.15 * px_per_mm)
+    band = (cv2.GaussianBlur(image, (0, 0), 0.05 * px_per_mm) - wide) / max(float(np.mean(image)), 0.05)
+    return float(np.mean(np.abs(band)))
 
 
 def fibre_blobs(material: Material) -> FloatImage:

@@ -35,6 +35,11 @@ from dafec.registration import register
 __all__ = ["Agreement", "agreement_of", "align_page", "plain_material", "turned_page"]
 
 _CELL_MM = 5.0
+_FAR_PX = 1.0  # a sixth of a millimetre
+_DOUBTFUL = 0.5  # correlation of edges; pages that lie well reach 0.6 and more
+_FEATURES, _LEAST_FEATURES = 1200, 20
+_FAR_MM = 8.0
+_MAX_STRETCH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +114,54 @@ def _align_light(
     reduced, shrink = _source(page.images[light], page.px_per_mm)
     moving = _warp(reduced, shrink @ direct, reference.shape)
     picture = stretched_bytes(channel_mean(moving))
-    found, fitted = register(reference.pictures[light], picture, REFERENCE_PX_PER_MM)
+    known = reference.pictures[light]
+    found, fitted = register(known, picture, REFERENCE_PX_PER_MM)
     matrix = direct @ fitted
+    # An outline that is off by millimetres leaves few patches in reach; from a map close by, most are.
+    starts: list[FloatArray] = []
+    if found.reliable and _moved_px(fitted, reference.shape) > _FAR_PX:
+        starts.append(fitted)
+    if not found.reliable or found.correlation < _DOUBTFUL:
+        coarse = _feature_map(known, picture)
+        starts += [] if coarse is None else [coarse]
+    for start in starts:
+        closer = stretched_bytes(channel_mean(_warp(reduced, shrink @ direct @ start, reference.shape)))
+        again, refined = register(known, closer, REFERENCE_PX_PER_MM)
+        if again.reliable and (again.correlation > found.correlation or not found.reliable):
+            found, matrix = again, direct @ start @ refined
     coded = _warp(reduced, shrink @ matrix, reference.shape) if found.reliable else moving
     return decode_srgb(coded), matrix, found.reliable
+
+
+def _feature_map(known: NDArray[np.uint8], picture: NDArray[np.uint8]) -> FloatArray | None:
+    """A rough affine map from reference to page pixels by matched corners; None where too few agree.
+
+    Registration searches a few millimetres and a few percent; an outline that took the cover's edge for the page's is
+    beyond both.
+    """
+    detector = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=8)
+    (points, one), (others, two) = detector.detectAndCompute(known, None), detector.detectAndCompute(picture, None)
+    if one is None or two is None or min(len(points), len(others)) < _LEAST_FEATURES:
+        return None
+    pairs = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(one, two)
+    source = np.array([points[pair.queryIdx].pt for pair in pairs], dtype=np.float32)
+    target = np.array([others[pair.trainIdx].pt for pair in pairs], dtype=np.float32)
+    near = np.abs(source - target).max(axis=1) < _FAR_MM * REFERENCE_PX_PER_MM
+    if near.sum() < _LEAST_FEATURES:
+        return None
+    found, inside = cv2.estimateAffine2D(source[near], target[near], method=cv2.RANSAC, ransacReprojThreshold=3.0)
+    if found is None or inside.sum() < _LEAST_FEATURES:
+        return None
+    matrix = np.vstack([found, [0, 0, 1]])
+    stretch = np.linalg.svd(matrix[:2, :2], compute_uv=False)
+    return matrix if float(np.abs(stretch - 1).max()) < _MAX_STRETCH else None
+
+
+def _moved_px(matrix: FloatArray, shape: tuple[int, int]) -> float:
+    """How far a map moves the corner it moves farthest."""
+    height, width = shape
+    corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]], dtype=np.float64)
+    return float(np.abs((matrix @ corners - corners)[:2]).max())
 
 
 def _reference_boxes(page: Page, matrix: FloatArray) -> tuple[BoxMm, ...]:

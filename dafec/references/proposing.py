@@ -27,6 +27,8 @@ from dafec.references.series import CheckData, CompositeData, RegionData
 __all__ = ["Proposal", "learn_ranges", "propose", "range_of"]
 
 _REACH = 4.0
+#: The worst cell of a worn document is as bad as an erased one: logged for the examiner until it tells them apart.
+_LOGGED_ONLY = frozenset({"continuity"})
 _LEAST_VALUES = 0.75  # of the captures a measurement has to exist in
 _PORTRAIT_MM2 = 250.0
 _GHOST_MM2 = 60.0
@@ -308,6 +310,7 @@ def _check(
         captures=captures,
         against=spec.against,
         colour=spec.colour,
+        counts=spec.measure not in _LOGGED_ONLY,
     )
 
 

@@ -45,7 +45,7 @@ def test_a_value_in_range_passes_and_never_speaks_against_the_document() -> None
 
 
 def test_slightly_outside_is_undetermined_and_weighs_nothing() -> None:
-    judged = judge(0.55, spec())
+    judged = judge(0.58, spec())
     assert (judged.outcome, judged.llr, judged.slight) == ("undetermined", 0.0, True)
 
 
