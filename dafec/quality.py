@@ -52,14 +52,14 @@ _RECOMMENDED_DPI = 385.0  # TR-03135 B.2, Doc 9303-2 Appendix C
 
 #: What a resolution below the recommended one costs, by the lowest one that still serves.
 _DPI_NEEDS: Mapping[str, float] = {
-    "GEN-print": 385.0,  # screens of 150 lines an inch need more than four pixels a period
+    "GEN-print": 350.0,  # 150 lines an inch at two pixels and a third a period; coarser scans fold it back
     "GEN-type": 250.0,
     "IR-AB-MR": 150.0,  # two pixels across a stroke of 0.35 mm
     "UV-BR-MR": 60.0,
     "MRZ-*": 90.0,  # nine pixels of pitch
 }
 _BY_LIGHT: Mapping[Light, tuple[str, ...]] = {
-    "visible": ("MRZ-*", "VIZ-*", "IR-AB-MR"),
+    "visible": ("MRZ-*", "VIZ-*", "IR-AB-MR", "GEN-print", "GEN-copy"),
     "ir": ("IR-AB-MR", "MRZ-lights"),
     "uv": ("UV-BR-FU", "UV-BR-MR", "UV-BR-PH", "UV-BR-VZ"),
 }
