@@ -30,6 +30,7 @@ _INSET_MM = 3.0
 _FINE_SCORE = Score((1.35, 0.45), (4.2, 1.1), 8.0)
 _COARSE_SCORE = Score((1.32, 0.45), (5.5, 0.8), 8.0)
 _ORDER_SCORE = Score((2.28, 0.22), (0.92, 0.29), 4.0)
+_MOST_UNCLEAR = 1.5  # doubt asks for a look and no more
 _LLR_PASSED = -0.1  # it says nothing of alterations, and little of a good press
 
 
@@ -76,9 +77,11 @@ class PrintProcess:
         if found.order <= _ORDER[1]:
             return self._result("failed", "drops", order, region, values, _ORDER_SCORE.llr(found.order))
         if peak > low:
-            return self._result("undetermined", "unclear", screen, region, values, max(0.0, score.llr(peak)))
+            return self._result(
+                "undetermined", "unclear", screen, region, values, min(max(0.0, score.llr(peak)), _MOST_UNCLEAR)
+            )
         if found.order < _ORDER[0]:
-            llr = max(0.0, _ORDER_SCORE.llr(found.order))
+            llr = min(max(0.0, _ORDER_SCORE.llr(found.order)), _MOST_UNCLEAR)
             return self._result("undetermined", "unclear", order, region, values, llr)
         return self._result("passed", "passed", order, region, values, _LLR_PASSED)
 
