@@ -22,8 +22,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dafec.features.contract import Check, CheckContext, CheckResult, Outcome
+from dafec.features.gen_bands import BandContradiction
 from dafec.features.gen_copy import Recapture
+from dafec.features.gen_photo import PhotoBorder
 from dafec.features.gen_print import PrintProcess
+from dafec.features.gen_retouch import LocalContradiction
+from dafec.features.gen_type import TYPE_CHECKS
 from dafec.features.ir_ab_mr import MrzInfraredContrast
 from dafec.features.mrz_checks import MRZ_CHECKS
 from dafec.features.uv_br import UV_BRIGHTNESS_CHECKS
@@ -43,8 +47,9 @@ _left_behind_lock = threading.Lock()
 def all_checks() -> tuple[Check, ...]:
     """Every check, the mandatory minimum of TR-03135 C.15 to C.18 first."""
     full_page, *other_regions = UV_BRIGHTNESS_CHECKS
-    generic: tuple[Check, ...] = (PrintProcess(), Recapture())
-    return (*MRZ_CHECKS, MrzInfraredContrast(), full_page, *other_regions, *VIZ_CHECKS, *generic)
+    spectral: tuple[Check, ...] = (MrzInfraredContrast(), full_page, *other_regions)
+    generic: tuple[Check, ...] = (PrintProcess(), Recapture(), PhotoBorder(), LocalContradiction(), BandContradiction())
+    return (*MRZ_CHECKS, *spectral, *TYPE_CHECKS, *VIZ_CHECKS, *generic)
 
 
 def _unrun(check: Check, outcome: Outcome, reason: str, **values: str | int | float) -> CheckResult:
