@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -181,7 +182,7 @@ def _truth(
         "series": series.code,
         "identity": {"country": country, "type": kind, "number": number, "year": year},
         "format": series.format,
-        "fields": dict(issue.fields),
+        "fields": {**issue.fields, **({} if job is None else job.shown)},
         "mrz": list(issue.mrz),
         "issued": {"fields": dict(genuine.fields), "mrz": list(genuine.mrz)},
         "face": genuine.person.face_seed,
@@ -202,7 +203,9 @@ def _write(request: Request, out: Path) -> Made:
     folder = out / request.name
     part = out / f".{request.name}.part"
     try:
-        part.mkdir(parents=True, exist_ok=True)
+        if part.exists():  # of a run that was interrupted, perhaps with other lights
+            shutil.rmtree(part)
+        part.mkdir(parents=True)
         for name, content in specimen.files.items():
             (part / name).write_bytes(content)
         part.rename(folder)

@@ -24,7 +24,7 @@ from dafec.specimens.forgeries.hands import altered_value
 from dafec.specimens.issue import follows_rule, issue_document
 from dafec.specimens.model import Appearance, Artwork, Frames, Grid, Issue
 from dafec.specimens.press import press
-from dafec.specimens.series import Series, load_series
+from dafec.specimens.series import Series, load_series, series_codes
 
 PASSPORT, CARD = "QPK-PO-1-2021", "QTL-ID-2-2025"
 DPI = 300
@@ -216,6 +216,77 @@ def test_recomputed_digits_add_up_and_forgotten_ones_do_not() -> None:
     assert valid["character_changed"] == 0
 
 
+def plate_of(artwork: Artwork, key: str) -> NDArray[np.uint8]:
+    return next(plate.coverage for plate in artwork.plates if plate.name == key)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("method", ["characters_typed_over", "drawn_with_pen"])
+def test_what_is_not_altered_stays_as_the_state_printed_it(method: str, seed: int) -> None:
+    """A value that is altered in one place is altered nowhere else: not on the back, not under the lamp, not below."""
+    series = load_series("QTL-ID-1-2018")  # the number stands on both sides
+    genuine = issue_document(series, seed)
+    plan = plan_forgery("F3", seed, series=series, method=method, difficulty=0.9)
+    job = start_job(plan, series, genuine, lambda issue, side: draw(series, issue, side))
+    altered = job.edit_issue(genuine)
+    key, at = job.notes["key"], job.notes["side"]
+    for side in range(2):
+        before = draw(series, genuine, side)
+        after = job.edit_artwork(draw(series, altered, side), side)
+        for plate in before.plates:
+            same = [one for one in after.plates if one.name == plate.name and one.role == plate.role]
+            if (side, plate.name) == (at, key) and method == "characters_typed_over":
+                assert len(same) == 2
+                left_of_it = 0 < (same[0].coverage > 0).sum() < (plate.coverage > 0).sum()
+                assert left_of_it or len(genuine.fields[key]) == 1
+                assert (same[0].coverage <= plate.coverage).all(), "what remains is the first value's print"
+            elif plate.name:
+                assert any(np.array_equal(one.coverage, plate.coverage) for one in same), plate.name
+
+
+def test_both_zones_are_altered_by_the_forger_on_whichever_side_they_are() -> None:
+    series = load_series("QTL-ID-1-2018")  # its zone is on the back, its dates of birth on the front
+    seen = set()
+    for seed in range(12):
+        genuine = issue_document(series, 5)
+        plan = plan_forgery("F4", seed, series=series, method="both_zones_changed")
+        job = start_job(plan, series, genuine, lambda issue, side: draw(series, issue, side))
+        altered = job.edit_issue(genuine)
+        for side in range(2):
+            job.edit_artwork(draw(series, altered, side), side)
+        key = job.notes["key"]
+        places = {(at, key) for at, one in enumerate(series.sides) for spec in one.fields if spec.key == key}
+        assert places <= {(region.side, region.name) for region in job.regions}
+        seen.add(key)
+        if "birth_date" in seen:
+            break
+    assert "birth_date" in seen
+
+
+def test_a_part_of_another_document_brings_its_texts_into_the_truth() -> None:
+    series = load_series(PASSPORT)
+    genuine = issue_document(series, 5)
+    plan = plan_forgery("F6", 7, series=series, method="data_from_another", difficulty=0.5)
+    job = start_job(plan, series, genuine, lambda issue, side: draw(series, issue, side))
+    issue = job.edit_issue(genuine)
+    job.edit_artwork(draw(series, issue, 0), 0)
+    assert {"surname", "given_names", "number", "birth_date"} <= set(job.shown)
+    assert job.shown["number"] != genuine.number
+
+
+@pytest.mark.parametrize("method", ["wrong_process", "wrong_ink", "wrong_face", "misplaced", "number_against_rule"])
+def test_a_stolen_blanks_regions_are_all_its_hand_prints(method: str) -> None:
+    series = load_series(PASSPORT)
+    genuine = issue_document(series, 5)
+    plan = plan_forgery("F7", 7, series=series, method=method, difficulty=0.5)
+    job = start_job(plan, series, genuine, lambda issue, side: draw(series, issue, side))
+    job.edit_artwork(draw(series, job.edit_issue(genuine), 0), 0)
+    names = {region.name for region in job.regions}
+    assert {"mrz", "number"} <= names
+    assert ("surname" in names) == (method != "number_against_rule")
+    assert ({"portrait", "ghost"} <= names) == (method in ("wrong_process", "misplaced"))
+
+
 def test_a_pseudo_document_has_codes_of_nobody() -> None:
     series = load_series(PASSPORT)
     genuine = issue_document(series, 3)
@@ -226,13 +297,15 @@ def test_a_pseudo_document_has_codes_of_nobody() -> None:
         assert issue.mrz[0][2:5] != genuine.mrz[0][2:5]
 
 
-def test_a_stolen_blanks_number_breaks_the_rule_of_its_series() -> None:
-    series = load_series(PASSPORT)
+@pytest.mark.parametrize("code", series_codes())
+def test_a_stolen_blanks_number_breaks_the_rule_of_its_series(code: str) -> None:
+    series = load_series(code)
     genuine = issue_document(series, 3)
-    plan = plan_forgery("F7", 4, series=series, method="number_against_rule")
-    issue = start_job(plan, series, genuine, lambda issue, side: draw(series, issue, side)).edit_issue(genuine)
     assert follows_rule(genuine.number, series.number)
-    assert not follows_rule(issue.number, series.number)
+    for seed in range(60):
+        plan = plan_forgery("F7", seed, series=series, method="number_against_rule")
+        issue = start_job(plan, series, genuine, lambda issue, side: draw(series, issue, side)).edit_issue(genuine)
+        assert not follows_rule(issue.number, series.number)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,14 @@ def test_several_processes_make_the_same_captures_as_one(tmp_path: Path) -> None
     assert not list((tmp_path / "two").glob(".*"))  # nothing half made
 
 
+def test_what_an_interrupted_run_left_is_no_part_of_a_capture(passport: Specimen, tmp_path: Path) -> None:
+    part = tmp_path / f".{passport.request.name}.part"
+    part.mkdir()
+    (part / "visible-2.jpg").write_bytes(b"of a card that was begun under this name")
+    (made,) = make_captures([passport.request], tmp_path, workers=1)
+    assert {path.name for path in made.folder.iterdir()} == set(passport.files)
+
+
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError) as caught:

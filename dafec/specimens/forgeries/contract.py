@@ -99,6 +99,7 @@ class ForgeryJob:
     issue: Issue = field(init=False)  # as edited
     notes: dict[str, Any] = field(default_factory=dict)  # what one stage tells the next
     regions: list[Region] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)  # texts that stand on the object though no issue has them
 
     def __post_init__(self) -> None:
         """The issue is the genuine one until it is edited."""

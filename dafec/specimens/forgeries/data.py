@@ -27,9 +27,9 @@ from dafec.specimens.forgeries.hands import (
     write_over,
 )
 from dafec.specimens.inks import ink, substrate
-from dafec.specimens.lettering import Jitter
+from dafec.specimens.lettering import Jitter, text_width_mm
 from dafec.specimens.model import Appearance, Artwork, Grid, Issue, Piece, Plate, Process
-from dafec.specimens.series import Series
+from dafec.specimens.series import FieldSpec, Series
 
 __all__ = ["DataAlteration"]
 
@@ -44,6 +44,16 @@ _INKS = (
     "carbon_black",
     "resin_black",
 )
+
+
+def _span(spec: FieldSpec, text: str, box: BoxMm, first: int, last: int) -> tuple[float, float]:
+    """Left and right edge of some characters of a printed text, in its own face's widths."""
+
+    def width(part: str) -> float:
+        return text_width_mm(part, spec.height_mm, spec.face, spacing_mm=spec.spacing_mm) if part else 0.0
+
+    scale = box.width / max(width(text), 1e-6)
+    return box.x + width(text[:first]) * scale, box.x + width(text[:last]) * scale
 
 
 class DataAlteration(Forger):
@@ -75,7 +85,9 @@ class DataAlteration(Forger):
         return replace(issue, fields={**issue.fields, key: new})
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
-        """The text taken away and written anew."""
+        """The text taken away and written anew; all else, on every side, is what the state printed."""
+        if not job.plan.null:
+            artwork = job.draw(job.genuine, side)
         if side != job.notes["side"]:
             return artwork
         key, new = str(job.notes["key"]), str(job.notes["new"])
@@ -89,16 +101,16 @@ class DataAlteration(Forger):
         old_box = field_box(spec, str(job.notes["old"]))
         bare = artwork.with_plates(others)
         if job.plan.method == "drawn_with_pen":
-            return self._drawn(job, artwork, side, old_box)
+            return self._drawn(job, artwork, side, spec, old_box)
         if job.plan.method == "characters_typed_over":
-            return self._typed_over(job, artwork, side, plate, old_box)
+            return self._typed_over(job, artwork, side, plate, spec, old_box)
         new_box = field_box(spec, new)
         right = max(old_box.x + old_box.width, new_box.x + new_box.width)
         left = min(old_box.x, new_box.x)
         box = BoxMm(left, old_box.y, right - left, old_box.height)
         job.mark(side, key, box_polygon(box, 0.5))
         job.notes["box"] = box
-        written = self._written(job, artwork.grid, side, key, new)
+        written = self._written(job, artwork.grid, spec, new)
         if job.plan.method == "patch_pasted":
             return self._patched(job, bare, box, written)
         rng = job.rng(_STREAM_ERASE)
@@ -112,11 +124,9 @@ class DataAlteration(Forger):
         first = (ghost_of_old,) if left_over > 0.03 else ()
         return kept.with_plates((*kept.plates, *first, stain, written))
 
-    def _written(self, job: ForgeryJob, grid: Grid, side: int, key: str, text: str) -> Plate:
+    def _written(self, job: ForgeryJob, grid: Grid, spec: FieldSpec, text: str) -> Plate:
         """The new value by the forger's printer, near the series' face in good hands."""
         rng = job.rng(_STREAM_HAND)
-        spec = field_spec(job.series, side, key)
-        assert spec is not None
         near = rng.random() < job.better(0.2, 0.9)
         face = None if near else _FACES[int(rng.integers(len(_FACES)))]
         name = _INKS[int(rng.integers(len(_INKS)))]
@@ -153,33 +163,34 @@ class DataAlteration(Forger):
         )
         return replace(artwork, pieces=(*artwork.pieces, piece))
 
-    def _typed_over(self, job: ForgeryJob, artwork: Artwork, side: int, plate: Plate, box: BoxMm) -> Artwork:
+    def _typed_over(
+        self, job: ForgeryJob, artwork: Artwork, side: int, plate: Plate, spec: FieldSpec, box: BoxMm
+    ) -> Artwork:
         """Only the characters that differ are taken away and set again, the rest stays as it was printed."""
         old, new, key = str(job.notes["old"]), str(job.notes["new"]), str(job.notes["key"])
-        spec = field_spec(job.series, side, key)
-        assert spec is not None
-        fresh = self._written(job, artwork.grid, side, key, new)
         places = [at for at, (a, b) in enumerate(zip(old.ljust(len(new)), new, strict=False)) if a != b] or [0]
-        step = box.width / max(len(old), 1)
-        cut = BoxMm(box.x + (min(places) - 0.15) * step, box.y, (max(places) - min(places) + 1.3) * step, box.height)
-        job.mark(side, key, box_polygon(cut, 0.4))
-        job.notes["box"] = cut
-        mask = soft_mask(artwork.grid, cut, 0.0)
+        first, last = min(places), max(places) + 1
+        left, right = _span(spec, old, box, first, last)
+        size = box.width / text_width_mm(old, spec.height_mm, spec.face, spacing_mm=spec.spacing_mm)
+        own = replace(spec, x_mm=left, anchor="left", width_mm=None, height_mm=spec.height_mm * size)
+        fresh = self._written(job, artwork.grid, own, new[first:last])
+        reach = max(right - left, field_box(own, new[first:last]).width)
+        job.mark(side, key, box_polygon(BoxMm(left, box.y, reach, box.height), 0.4))
+        mask = soft_mask(artwork.grid, BoxMm(left, box.y, right - left, box.height), 0.0)
         kept = rub_out(plate, mask, 1.0)
-        only = rub_out(fresh, np.asarray(255 - mask, np.uint8), 1.0)
         rest = tuple(one for one in artwork.plates if one is not plate)
-        return artwork.with_plates((*rest, kept, only))
+        return artwork.with_plates((*rest, kept, fresh))
 
-    def _drawn(self, job: ForgeryJob, artwork: Artwork, side: int, box: BoxMm) -> Artwork:
-        """Strokes of a pen over the digits that change."""
+    def _drawn(self, job: ForgeryJob, artwork: Artwork, side: int, spec: FieldSpec, box: BoxMm) -> Artwork:
+        """Strokes of a pen over the first value's digits that are to be others."""
         rng = job.rng(_STREAM_HAND)
         old, new, key = str(job.notes["old"]), str(job.notes["new"]), str(job.notes["key"])
         places = [at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b] or [len(old) - 1]
-        step = box.width / max(len(old), 1)
         curves = []
         for at in places:
-            x0, y0 = box.x + at * step, box.y + box.height * 0.18
-            w, h = step * 0.75, box.height * 0.60
+            left, right = _span(spec, old, box, at, at + 1)
+            x0, y0 = left, box.y + box.height * 0.18
+            w, h = (right - left) * 0.85, box.height * 0.60
             t = np.linspace(0, 1, 40)
             bend = rng.normal(0.0, 0.12, 4)
             turn = float(rng.uniform(0.8, 1.7))
@@ -195,13 +206,8 @@ class DataAlteration(Forger):
                 curves.append(
                     np.array([[x0, y0 + h * rng.uniform(0.2, 0.9)], [x0 + w, y0 + h * rng.uniform(0.2, 0.9)]])
                 )
-        job.mark(
-            side,
-            key,
-            box_polygon(
-                BoxMm(box.x + min(places) * step, box.y, (max(places) - min(places) + 1) * step, box.height), 0.4
-            ),
-        )
+        left, right = _span(spec, old, box, min(places), max(places) + 1)
+        job.mark(side, key, box_polygon(BoxMm(left, box.y, right - left, box.height), 0.4))
         pens = ("ball_black", "gel_black_dye", "gel_black_carbon", "ball_blue")
         pen = ink(pens[int(rng.integers(len(pens) - (job.plan.difficulty > 0.5)))])
         width = float(rng.uniform(0.22, 0.42))

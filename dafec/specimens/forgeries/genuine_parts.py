@@ -17,7 +17,7 @@ from dafec.specimens.artwork_pictures import picture_image, picture_plates, port
 from dafec.specimens.forgeries.contract import Forger, ForgeryJob, box_polygon
 from dafec.specimens.forgeries.hands import PERSONAL, portrait_side, side_of_mrz
 from dafec.specimens.inks import ink
-from dafec.specimens.issue import issue_document
+from dafec.specimens.issue import follows_rule, issue_document
 from dafec.specimens.lettering import draw_mrz, draw_text
 from dafec.specimens.model import Appearance, Artwork, Grid, Ink, Issue, Piece, Plate, Process
 from dafec.specimens.processes import print_continuous
@@ -31,6 +31,17 @@ _STREAM_DONOR, _STREAM_CUT, _STREAM_FOIL, _STREAM_BLANK = 91, 92, 93, 94
 def _donor(job: ForgeryJob) -> Issue:
     """Another genuine document of the same series."""
     return issue_document(job.series, job.seed(_STREAM_DONOR))
+
+
+def _texts_within(job: ForgeryJob, artwork: Artwork, donor: Issue, part: BoxMm) -> dict[str, str]:
+    """The donor's texts that a part brings with it: those the middle of whose place lies in it."""
+    texts = {}
+    for key, box in artwork.boxes_mm.items():
+        x, y = box.x + box.width / 2, box.y + box.height / 2
+        inside = part.x <= x <= part.x + part.width and part.y <= y <= part.y + part.height
+        if inside and key in job.issue.fields and key in donor.fields:
+            texts[key] = donor.fields[key]
+    return texts
 
 
 def _shifted(plate: Plate, at_mm: tuple[float, float], grid: Grid) -> Plate:
@@ -62,12 +73,14 @@ class BuiltFromParts(Forger):
         box = self._part(job, artwork)
         job.notes["box"] = box
         rng = job.rng(_STREAM_CUT)
-        donor = job.draw(_donor(job), side)
+        donor_issue = _donor(job)
+        donor = job.draw(donor_issue, side)
         if job.plan.null or job.plan.method == "laminate_lifted":
             if job.plan.method == "laminate_lifted":
                 job.mark(side, "laminate", box_polygon(box, 4.0))
             return artwork
         job.mark(side, "part", box_polygon(box, 0.6))
+        job.shown.update(_texts_within(job, artwork, donor_issue, box))
         own = Grid(box.width, box.height, artwork.grid.dpi)
         plates = tuple(_shifted(plate, (box.x, box.y), artwork.grid) for plate in donor.plates)
         shift = rng.normal(0.0, job.better(0.5, 0.10), 2)
@@ -179,17 +192,18 @@ class StolenBlank(Forger):
         if job.plan.method != "number_against_rule" or job.plan.null:
             return issue
         rng = job.rng(_STREAM_BLANK)
-        wrong = "".join(str(int(d)) for d in rng.integers(0, 10, len(issue.number)))
-        wrong = str(rng.choice(list("XYZQ"))) + wrong[1:]
+        wrong = issue.number
+        while follows_rule(wrong, job.series.number):
+            digits = "".join(str(int(d)) for d in rng.integers(0, 10, len(issue.number)))
+            wrong = str(rng.choice(list("XYZQ"))) + digits[1:]
         lines = _zone_with_number(job.series, issue, wrong)
         fields = {key: wrong if value == issue.number else value for key, value in issue.fields.items()}
         return replace(issue, number=wrong, mrz=lines, fields=fields)
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """Personal data by the forger's own means."""
-        for key in ("portrait", "mrz", "number"):
-            if key in artwork.boxes_mm and (key != "portrait" or job.plan.method in ("wrong_process", "misplaced")):
-                job.mark(side, key, box_polygon(artwork.boxes_mm[key], 1.0))
+        for key in self._touched(job, artwork):
+            job.mark(side, key, box_polygon(artwork.boxes_mm[key], 1.0))
         if job.plan.null or job.plan.method == "number_against_rule":
             return artwork
         method = job.plan.method
@@ -198,6 +212,18 @@ class StolenBlank(Forger):
         if method == "wrong_face":
             return self._other_face(job, artwork, side)
         return self._printed(job, artwork, side, only_ink=method == "wrong_ink")
+
+    def _touched(self, job: ForgeryJob, artwork: Artwork) -> list[str]:
+        """What the method's hand prints, of what has a box."""
+        method = job.plan.method
+        if method == "number_against_rule":
+            return [key for key in ("number", "mrz") if key in artwork.boxes_mm]
+        named = {"mrz", *(plate.name for plate in artwork.plates if plate.role in ("viz", "number"))}
+        if method == "wrong_face":
+            named = {name for name in named if not name.endswith("_arabic")}
+        if method in ("wrong_process", "misplaced"):
+            named |= {"portrait", "ghost"}
+        return [key for key in artwork.boxes_mm if key in named]
 
     def _misplaced(self, job: ForgeryJob, artwork: Artwork) -> Artwork:
         rng = job.rng(_STREAM_BLANK)

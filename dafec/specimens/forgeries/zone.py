@@ -112,7 +112,9 @@ class ZoneAlteration(Forger):
         _replaced(lines, row, at, digit or lines[row][at])
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
-        """Characters, or lines, taken away and printed anew."""
+        """Characters, or lines, taken away and printed anew; all else is what the state printed."""
+        if job.plan.method == "both_zones_changed" and not job.plan.null:
+            artwork = self._visual(job, job.draw(job.genuine, side), side)
         if side != side_of_mrz(job.series):
             return artwork
         box = mrz_box(job.issue.format)
@@ -132,8 +134,6 @@ class ZoneAlteration(Forger):
             cut = self._cell(artwork, box, lines, row, first, last)
             job.mark(side, f"mrz_{row + 1}", box_polygon(cut, 0.3))
             made = self._exchange(job, made, genuine[f"mrz_{row + 1}"], printed[row], cut)
-        if job.plan.method == "both_zones_changed":
-            made = self._visual(job, made, side)
         return made
 
     def _cell(self, artwork: Artwork, box: BoxMm, lines: list[str], row: int, first: int, last: int) -> BoxMm:
