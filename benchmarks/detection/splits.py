@@ -10,8 +10,11 @@ The axes of THREATS, rules of the benchmark, 3:
 * **class** and **script**: leaving a class, or Arabic script, out is a matter of which captures of ``train`` are used
   (``truth.json`` names both), and needs no set of its own.
 
-Half of every set is genuine. Wear is drawn alike for genuine and forged: 55 % are worn, 25 % heavily, and all of them
-lie and are lit as their scanner does it.
+``null-edits`` is of ``train``'s kind, but what would be forged there only goes the forgery's way: every document of
+it is genuine, and ``benchmarks.detection.shortcuts`` asks whether anything tells.
+
+Half of every other set is genuine. Wear is drawn alike for genuine and forged: 55 % are worn, 25 % heavily, and all of
+them lie and are lit as their scanner does it.
 """
 
 from __future__ import annotations
@@ -29,7 +32,9 @@ from dafec.specimens.series import load_series, series_codes
 
 __all__ = ["HELD_METHODS", "HELD_SCANNERS", "HELD_STATES", "SETS", "SIZES", "DataSet", "SetName", "requests_of"]
 
-SetName = Literal["train", "development", "test", "test-series", "test-scanner", "test-process", "test-joint"]
+SetName = Literal[
+    "train", "development", "test", "test-series", "test-scanner", "test-process", "test-joint", "null-edits"
+]
 
 #: States that only ``test-series`` and ``test-joint`` know.
 HELD_STATES: frozenset[str] = frozenset({"QMR", "QND"})
@@ -49,7 +54,7 @@ HELD_METHODS: Mapping[str, frozenset[str]] = {
 
 #: Captures a set, by size of the whole.
 SIZES: Mapping[str, Mapping[SetName, int]] = {
-    "tiny": {"train": 24, "test": 24},
+    "tiny": {"train": 24, "test": 24, "null-edits": 24},
     "small": {
         "train": 240,
         "development": 80,
@@ -58,6 +63,7 @@ SIZES: Mapping[str, Mapping[SetName, int]] = {
         "test-scanner": 80,
         "test-process": 80,
         "test-joint": 80,
+        "null-edits": 80,
     },
     "full": {
         "train": 4_000,
@@ -67,11 +73,13 @@ SIZES: Mapping[str, Mapping[SetName, int]] = {
         "test-scanner": 1_200,
         "test-process": 1_200,
         "test-joint": 1_200,
+        "null-edits": 1_200,
     },
 }
 
 #: Every set's place in the space of seeds; a set that is added later goes to the end.
-_SEEDS: Mapping[SetName, int] = {name: 1_000 * (at + 1) for at, name in enumerate(get_args(SetName))}
+_SEEDS_OF_A_SET = 1_000
+_SEEDS: Mapping[SetName, int] = {name: _SEEDS_OF_A_SET * (at + 1) for at, name in enumerate(get_args(SetName))}
 _STREAM_METHOD, _STREAM_SCANNER = 9_001, 9_002
 
 
@@ -83,6 +91,7 @@ class DataSet:
     held_series: bool = False  # only series of held-out states; else only the others
     held_scanners: bool = False
     held_methods: bool = False
+    null: bool = False  # forgeries go their way without forging
 
     def series(self) -> tuple[str, ...]:
         """Codes of its series."""
@@ -116,6 +125,7 @@ SETS: Mapping[SetName, DataSet] = {
     "test-scanner": DataSet("test-scanner", held_scanners=True),
     "test-process": DataSet("test-process", held_methods=True),
     "test-joint": DataSet("test-joint", held_series=True, held_scanners=True, held_methods=True),
+    "null-edits": DataSet("null-edits", null=True),
 }
 
 
@@ -129,8 +139,14 @@ def requests_of(name: SetName, count: int, *, dpi: int = 400, seed: int = 0) -> 
         seed: another seed gives another set of the same kind; below 1,000.
 
     Returns:
-        Requests; classes take turns, so that each has as many forgeries as any other that the series allow.
+        Requests; classes take turns. Where a series does not allow a class, the next one has its turn, so that classes
+        that need a portrait have some fewer.
+
+    Raises:
+        ValueError: a seed that would be another set's.
     """
+    if not 0 <= seed < _SEEDS_OF_A_SET:
+        raise ValueError(f"seed {seed} is not from 0 to {_SEEDS_OF_A_SET - 1}: it would draw persons of another set")
     chosen = SETS[name]
     codes, scanners = chosen.series(), chosen.scanners(dpi)
     planned = plan_requests("all", count, forgery="none", dpi=dpi, seed=_SEEDS[name] + seed)
@@ -151,4 +167,4 @@ def _forged(request: Request, chosen: DataSet, classes: Sequence[str], turn: int
     class_id = next(known for known in order if applicable(known, series))
     methods = chosen.methods(class_id)
     lot = np.random.default_rng([request.seed, _STREAM_METHOD])
-    return replace(request, forgery=class_id, method=methods[int(lot.integers(len(methods)))])
+    return replace(request, forgery=class_id, method=methods[int(lot.integers(len(methods)))], null=chosen.null)

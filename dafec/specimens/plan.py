@@ -128,12 +128,14 @@ def plan_requests(
 
     Raises:
         UsageError: ``specimens.unknown_series``, ``.unknown_forgery``, ``.unknown_scanner``, ``.scanner_dpi``,
-            ``.not_applicable``, ``.count``, ``.seed``.
+            ``.not_applicable``, ``.count``, ``.seed``, ``.null_of_nothing``.
     """
     if not 1 <= count <= _MOST:
         raise UsageError("specimens.count", count=count, most=_MOST)
-    if seed < 0:
+    if not 0 <= seed < 2**32:  # a larger one would be mixed up with the captures' numbers
         raise UsageError("specimens.seed", seed=seed)
+    if null and forgery == "none":
+        raise UsageError("specimens.null_of_nothing")
     codes, scanners = _series(series), _scanners(scanner, dpi)
     if forgery not in ("none", "mix"):
         _classes(forgery)

@@ -72,6 +72,8 @@ def test_a_scanner_is_taken_at_its_own_resolutions_only() -> None:
         ({"count": 0}, "specimens.count"),
         ({"count": 10_000_000}, "specimens.count"),
         ({"seed": -1}, "specimens.seed"),
+        ({"seed": 2**32}, "specimens.seed"),
+        ({"null": True}, "specimens.null_of_nothing"),
     ],
 )
 def test_what_does_not_exist_is_refused_by_name(options: dict[str, object], code: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.detection.shortcuts import Capture, area, load_set, metadata_features, out_of_fold, report, shuffled
-from benchmarks.detection.splits import SETS, requests_of
+from benchmarks.detection.splits import SETS, SIZES, requests_of
 from dafec.specimens.forgeries import class_ids
 from dafec.specimens.make import make_captures
 from dafec.specimens.series import load_series
@@ -87,6 +87,21 @@ def test_a_shortcut_would_be_found() -> None:
     assert area(out_of_fold(features, labels, groups), labels, groups).low > 0.9
     meaningless = shuffled(labels)
     assert area(out_of_fold(features, meaningless, groups), meaningless, groups).holds(0.5)
+
+
+def test_a_set_of_null_edits_is_genuine_and_every_class_way_is_gone() -> None:
+    for size in SIZES.values():
+        assert size["null-edits"] > 0, "the question of null edits can be asked of every size"
+    requests = requests_of("null-edits", 260)
+    assert {r.forgery for r in requests if r.null} == set(class_ids())
+    assert all(r.null for r in requests if r.forgery)
+    assert not any(r.null for name in SETS if name != "null-edits" for r in requests_of(name, 60))
+
+
+def test_a_seed_that_would_draw_another_sets_persons_is_refused() -> None:
+    with pytest.raises(ValueError, match="another set"):
+        requests_of("train", 2, seed=1_000)
+    assert not {r.seed for r in requests_of("train", 50, seed=999)} & {r.seed for r in requests_of("development", 50)}
 
 
 def test_no_person_and_no_held_out_thing_is_in_two_sets() -> None:

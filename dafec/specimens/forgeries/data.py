@@ -171,6 +171,10 @@ class DataAlteration(Forger):
         places = [at for at, (a, b) in enumerate(zip(old.ljust(len(new)), new, strict=False)) if a != b] or [0]
         first, last = min(places), max(places) + 1
         left, right = _span(spec, old, box, first, last)
+        wider = abs(field_box(spec, new).width - box.width) > 0.15  # than the gap: a good hand sets all that follows
+        if wider and job.plan.difficulty > 0.5:
+            last = max(len(old), len(new))
+            right = box.x + box.width
         size = box.width / text_width_mm(old, spec.height_mm, spec.face, spacing_mm=spec.spacing_mm)
         own = replace(spec, x_mm=left, anchor="left", width_mm=None, height_mm=spec.height_mm * size)
         fresh = self._written(job, artwork.grid, own, new[first:last])
