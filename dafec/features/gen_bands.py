@@ -37,7 +37,7 @@ from dafec.geometry import BoxMm
 __all__ = ["BandContradiction"]
 
 _SOURCE = "synthetic documents 2026: gap among words of one ink; no series needed"
-_CALIBRATION = "synthetic-2026"
+_CALIBRATION = "expert-2026"  # set by hand: too few synthetic pages yet to fit it
 _MIN_WORDS = 4
 _GAP_FAIL = 0.30
 _GAP_DOUBT = 0.20
@@ -66,7 +66,7 @@ class _Pair:
 
 
 class BandContradiction:
-    """GEN-bands. Needs visible light and infrared at 200 dpi or more."""
+    """GEN-bands. Needs visible light and infrared at 180 dpi or more."""
 
     id: str = "GEN-bands"
     version: int = 1

@@ -83,7 +83,7 @@ def test_a_clean_document_passes(check):
     assert (result.result, result.message) == ("passed", f"checks.{check.id}.passed")
     assert result.region_mm is not None
     assert result.llr <= 0
-    assert result.calibration == "synthetic-2026"
+    assert result.calibration == "expert-2026"
 
 
 @pytest.mark.parametrize(
