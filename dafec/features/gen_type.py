@@ -3,7 +3,7 @@
 GEN-type looks at the zone as a whole: face (correlation with OCR-B size 1), pitch 2.54 mm and line distance on the
 page's true scale, evenness of the lines. A zone in another face, or set unevenly, is what home-made zones look like;
 specimens and some genuine documents are as well, so one such mark asks for a second look and does not fail. Two of them
-with another face fail.
+with another face fail, and so does a line that is set three times less evenly than another of the same zone.
 
 GEN-type-chars looks at single characters against their neighbours: place along and across the line, contrast, weight of
 the ink, likeness to OCR-B, and darkness in infrared. An altered character (THREATS F4) stands out in one or more of
@@ -53,9 +53,11 @@ _ALONG_MM, _ACROSS_MM, _RELATIVE, _INFRARED, _UNLIKE = 0.12, 0.16, 0.30, 0.5, 0.
 _DEVIATIONS = 8.0
 _END_CHARS, _END_MM = 4, 0.30  # lines bend at their ends, where the parabola no longer holds
 _NEIGHBOURS = 4
+_SHOWN = 12  # characters a message names
 _MANY = 8  # characters out of line: then it is the print or the picture, and no alteration
 
-_LLR_ONE, _LLR_TWO, _LLR_INFRARED, _LLR_HOME_MADE, _LLR_OTHER_FACE = 1.2, 2.5, 3.0, 1.5, 0.8
+_LLR_ONE, _LLR_TWO, _LLR_INFRARED, _LLR_HOME_MADE, _LLR_OTHER_FACE, _LLR_LINES = 1.2, 2.5, 3.0, 1.5, 0.8, 2.0
+_LINES_RATIO, _LINES_MM = 3.0, 0.03  # scatter of one line over another's, both ways, and its least
 _LLR_PASSED = -0.1
 
 Cue = Literal["along", "across", "contrast", "weight", "unlike", "infrared"]
@@ -98,18 +100,42 @@ def _beyond(values: NDArray[np.float64], limit: float | NDArray[np.float64]) -> 
     return np.nan_to_num(np.abs(values)) > np.maximum(limit, _DEVIATIONS * scatter)
 
 
+def _other_lines(zone: ZonePrint, chars: Sequence[CharPrint], values: Mapping[CharPrint, float]) -> NDArray[np.float64]:
+    """What the other lines do at the same places, nearest to each character's own value; NaN where there is none.
+
+    Where the page itself is bent, all lines leave their parabolas at the same place; an alteration is in one.
+    """
+    by_place: dict[int, list[CharPrint]] = {}
+    for char in zone.chars:
+        by_place.setdefault(char.position, []).append(char)
+    found = np.full(len(chars), np.nan)
+    for i, char in enumerate(chars):
+        others = [values[other] for other in by_place[char.position] if other.line != char.line]
+        if others:
+            found[i] = min(others, key=lambda other: abs(other - values[char]))
+    return found
+
+
+def _alone(values: NDArray[np.float64], others: NDArray[np.float64], limit: float) -> NDArray[np.bool_]:
+    """Where a line leaves its place and no other does so beside it."""
+    return ~(np.nan_to_num(np.abs(values - others), nan=np.inf) < np.maximum(limit, 0.5 * np.abs(values)))
+
+
 def find_outliers(zone: ZonePrint) -> list[Outlier]:
     """Characters that are not like their neighbours, in reading order."""
     found: list[Outlier] = []
+    off_x = {char: char.off_x_mm for char in zone.chars}
     off_y = dict(zip(zone.chars, _own_place(zone.chars, np.array([c.off_y_mm for c in zone.chars])), strict=True))
     for number in range(len(zone.lines)):
         chars = [char for char in zone.chars if char.line == number]
         last = max((char.position for char in chars), default=0)
         ends = np.array([min(char.position, last - char.position) < _END_CHARS for char in chars])
-        across = _around(np.array([off_y[char] for char in chars]))
+        x, y = (np.array([off[char] for char in chars]) for off in (off_x, off_y))
+        alone_x = _alone(x, _other_lines(zone, chars, off_x), _ALONG_MM)
+        alone_y = _alone(y, _other_lines(zone, chars, off_y), _ACROSS_MM)
         marks: Mapping[Cue, NDArray[np.bool_]] = {
-            "along": _beyond(_around(np.array([c.off_x_mm for c in chars])), np.where(ends, _END_MM, _ALONG_MM)),
-            "across": _beyond(across, np.where(ends, _END_MM, _ACROSS_MM)),
+            "along": alone_x & _beyond(_around(x), np.where(ends, _END_MM, _ALONG_MM)),
+            "across": alone_y & _beyond(_around(y), np.where(ends, _END_MM, _ACROSS_MM)),
             "contrast": _beyond(np.array([c.contrast - 1 for c in chars]), _RELATIVE),
             "weight": _beyond(np.array([c.weight - 1 for c in chars]), _RELATIVE),
             "unlike": _beyond(np.minimum([c.correlation - zone.correlation for c in chars], 0.0), _UNLIKE),
@@ -188,6 +214,16 @@ class _TypeCheck:
         )
 
 
+def _lines_differ(zone: ZonePrint) -> bool:
+    """Whether one line is set far less evenly than another, along it and across: not by the same printer."""
+    even = min(zone.lines, key=lambda line: line.spread_x_mm + line.spread_y_mm)
+    return any(
+        line.spread_x_mm > max(_LINES_MM, _LINES_RATIO * even.spread_x_mm)
+        and line.spread_y_mm > max(_LINES_MM, _LINES_RATIO * even.spread_y_mm)
+        for line in zone.lines
+    )
+
+
 class ZoneType(_TypeCheck):
     """GEN-type: face, pitch, line distance and evenness of the zone."""
 
@@ -214,6 +250,9 @@ class ZoneType(_TypeCheck):
         face = (zone.correlation, "correlation", (_OCRB, 1.0))
         if zone.correlation < _OCRB and sum(far) >= 2:
             return self._said("failed", "home_made", _LLR_HOME_MADE, face, region, values)
+        if _lines_differ(zone):
+            scatter = (uneven, "mm", (0.0, round(_LINES_RATIO * min(line.spread_y_mm for line in zone.lines), 3)))
+            return self._said("failed", "lines_differ", _LLR_LINES, scatter, region, values)
         if zone.correlation < _OCRB:
             return self._said("undetermined", "face", _LLR_OTHER_FACE, face, region, values)
         ranges = (_PITCH_MM * (1 - _PITCH_SHARE), _PITCH_MM * (1 + _PITCH_SHARE))
@@ -253,17 +292,17 @@ class CharacterType(_TypeCheck):
         region = region_of(context, places or [(char.line, char.position) for char in zone.chars])
         values: dict[str, str | int | float] = {
             "count": len(outliers),
-            "chars": " ".join(out.char.char for out in outliers),
+            "chars": " ".join(out.char.char for out in outliers[:_SHOWN]) + (" …" if len(outliers) > _SHOWN else ""),
             "line": outliers[0].char.line + 1 if outliers else 0,
             "position": outliers[0].char.position + 1 if outliers else 0,
         }
         if not outliers:
             passing = f"checks.{self.id}.passed"
             return self._counted("passed", passing, _LLR_PASSED, 0, region, values)
-        if zone.correlation < _OCRB or len(outliers) > _MANY:
+        infrared = any("infrared" in out.cues for out in outliers)
+        if (zone.correlation < _OCRB or len(outliers) > _MANY) and not infrared:
             # templates of another face measure its characters badly, and a bad print has many odd ones
             return self._counted("undetermined", f"checks.{self.id}.uneven", 0.5, len(outliers), region, values)
-        infrared = any("infrared" in out.cues for out in outliers)
         two = len(outliers) >= 2 or any(len(out.cues) >= 2 for out in outliers)
         llr = _LLR_INFRARED if infrared else _LLR_TWO if two else _LLR_ONE
         reason = "infrared" if infrared else "failed"

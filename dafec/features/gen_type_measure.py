@@ -51,7 +51,7 @@ class CharPrint:
     off_y_mm: float  # across it
     contrast: float  # of the strokes, relative to the neighbours'
     weight: float  # of ink for its glyph, relative to the neighbours'
-    infrared: float  # infrared over visible contrast, relative to the neighbours'; NaN without infrared
+    infrared: float  # infrared over visible darkness, relative to the whole zone's; NaN without infrared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,7 +234,9 @@ def _by_kind(raws: list[_Raw], column: str) -> list[FloatArray]:
 
 
 def _gather(raws: list[_Raw], read: MrzRead, blur_mm: float) -> ZonePrint:
-    contrast, weight, infrared = (_by_kind(raws, name) for name in ("contrast", "weight", "infrared"))
+    contrast, weight = (_by_kind(raws, name) for name in ("contrast", "weight"))
+    ratios = np.concatenate([raw.infrared for raw in raws])
+    usual = float(np.nanmedian(ratios)) if np.isfinite(ratios).any() else np.nan
     chars: list[CharPrint] = []
     lines: list[LinePrint] = []
     for number, raw in enumerate(raws):
@@ -247,7 +249,7 @@ def _gather(raws: list[_Raw], read: MrzRead, blur_mm: float) -> ZonePrint:
         lines.append(LinePrint(pitch, _spread(off_x), _spread(off_y), at))
         columns = zip(
             raw.index, raw.correlation, off_x, off_y, _relative(contrast[number]), _relative(weight[number]),
-            _relative(infrared[number]), strict=True,
+            raw.infrared / max(usual, 1e-3), strict=True,
         )  # fmt: skip
         chars.extend(
             CharPrint(number, int(i), read.lines[number].chars[int(i)].char, *(float(value) for value in values))

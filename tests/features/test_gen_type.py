@@ -43,6 +43,8 @@ class Print:
     faces: dict = field(default_factory=dict)
     infrared: dict = field(default_factory=dict)  # (line, position): share of the ink left in infrared
     bow_mm: float = 0.0
+    bend_mm: float = 0.0  # both lines shortened at their last two characters
+    second_line: float = 1.0  # how much less even it is set
 
 
 def _page(how: Print, lights: tuple[str, ...] = ("visible", "ir"), dpi: float | None = None) -> tuple[Page, MrzRead]:
@@ -54,8 +56,9 @@ def _page(how: Print, lights: tuple[str, ...] = ("visible", "ir"), dpi: float | 
         chars = []
         for at, char in enumerate(text):
             t = at / len(text) - 0.5
-            x = 6.0 + (at + 0.5) * how.pitch_mm + rng.normal(0, how.jitter_mm)
-            y = 73.5 + number * how.distance_mm + rng.normal(0, how.jitter_y_mm) + how.bow_mm * 4 * t * t
+            uneven = how.second_line if number else 1.0
+            x = 6.0 + (at + 0.5) * how.pitch_mm + rng.normal(0, uneven * how.jitter_mm) - how.bend_mm * (at > 41)
+            y = 73.5 + number * how.distance_mm + rng.normal(0, uneven * how.jitter_y_mm) + how.bow_mm * 4 * t * t
             chars.append(CharRead(char, 0.999, (), ((x + rng.normal(0, 0.05)) * S, (y - 1.25) * S)))
             dx, dy = how.moved.get((number, at), (0.0, 0.0))
             face = how.faces.get((number, at), how.face)
@@ -101,6 +104,7 @@ def _results(context: CheckContext) -> dict[str, CheckResult]:
         Print(blur_mm=0.14, ink=0.6),
         Print(jitter_mm=0.08, jitter_y_mm=0.03),  # an old matrix printer
         Print(bow_mm=0.6),  # a page that does not lie flat
+        Print(bend_mm=0.45),
         Print(noise=0.04),
         Print(pitch_mm=2.46),  # the page's edges found a little too far out
     ],
@@ -135,6 +139,21 @@ def test_a_single_altered_character_fails_and_is_shown(how, least_llr) -> None:
     _, position = next(iter({**how.moved, **how.inks, **how.faces, **how.infrared}))
     assert box.x - 0.5 <= 6.0 + (position + 0.5) * 2.54 <= box.x + box.width + 0.5
     assert result.values["line"] == 2
+
+
+def test_a_line_printed_anew_less_evenly_fails() -> None:
+    result = _results(_context(Print(second_line=8.0)))["GEN-type"]
+    assert result.result == "failed"
+    assert result.message.endswith("lines_differ")
+    assert result.llr >= 1.5
+
+
+def test_an_altered_name_in_another_ink_fails_however_long() -> None:
+    name = {(0, at): 0.1 for at in range(5, 25)}
+    result = _results(_context(Print(infrared=name)))["GEN-type-chars"]
+    assert result.result == "failed"
+    assert result.message.endswith("infrared")
+    assert result.value == len(name)
 
 
 def test_a_home_made_zone_fails_and_another_face_alone_asks_for_a_look() -> None:
