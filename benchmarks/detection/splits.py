@@ -4,7 +4,8 @@ The axes of THREATS, rules of the benchmark, 3:
 
 * **series**: whole states with all their generations: among them every MRV-B (a format that training never sees) and a
   state in Arabic script;
-* **process**: for classes that are printed, the methods in ``HELD_METHODS`` (their printers and stocks);
+* **process**: office toner altogether, and for classes that are printed the other methods in ``HELD_METHODS`` (their
+  printers and stocks);
 * **scanner**: the makes in ``HELD_SCANNERS``;
 * **identities**: persons and portraits come from the request's seed; the sets draw from ranges of seeds that are apart;
 * **class** and **script**: leaving a class, or Arabic script, out is a matter of which captures of ``train`` are used
@@ -43,13 +44,13 @@ HELD_SCANNERS: frozenset[str] = frozenset({"reader-c", "reader-e"})
 #: Methods that only ``test-process`` and ``test-joint`` know, by class.
 HELD_METHODS: Mapping[str, frozenset[str]] = {
     "C1": frozenset({"dye_on_photo_paper", "pigment_on_dull_paper"}),
-    "C2": frozenset({"laser_on_plastic"}),
+    "C2": frozenset({"office_laser", "laser_on_plastic"}),
     "C3": frozenset({"process_colours"}),
     "F1": frozenset({"printed_film"}),
     "F3": frozenset({"patch_pasted"}),
     "F7": frozenset({"wrong_process"}),
     "P1": frozenset({"laptop"}),
-    "P2": frozenset({"colour_inkjet_copy"}),
+    "P2": frozenset({"grey_laser_copy", "colour_laser_copy"}),
 }
 
 #: Captures a set, by size of the whole.

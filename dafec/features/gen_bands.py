@@ -42,7 +42,8 @@ _MIN_WORDS = 4
 _GAP_FAIL = 0.30
 _GAP_DOUBT = 0.20
 _USUAL_LIKENESS = 0.75  # below it infrared is too soft to compare shapes
-_SHARE_FAIL = 0.35  # of the siblings' share
+_SHARE_FAIL = 0.25  # of the siblings' share; a dye among carbon inks keeps a tenth
+_SHARE_DOUBT = 0.45  # a pen stroke through a word that is in order takes it down to a third
 _USUAL_SHARE = 0.4  # below it the page's own ink fades in infrared
 _AGREE = 0.7
 _REVERSE = 0.45  # share above the siblings' where theirs is below _FADED: a carbon ink among dyes
@@ -52,7 +53,7 @@ _REACH_MM = 0.4
 _SOFT_PX = 2.0
 _PIECE_MM = 6.0
 _FLAT = 0.08  # deviation of absorbance: less than this is no print
-_LLR_FAILED = 4.0
+_LLR_FAILED = 1.5  # asks for a look: few pages were measured
 _LLR_PASSED = -0.1
 
 
@@ -104,6 +105,9 @@ class BandContradiction:
             if relative < _SHARE_FAIL:
                 values["value"] = round(relative, 2)
                 return self._result("failed", "fades", relative, pairs[at].box, values, _LLR_FAILED, "share")
+            if relative < _SHARE_DOUBT:
+                values["value"] = round(relative, 2)
+                return self._result("undetermined", "marginal", relative, pairs[at].box, values, 0.0, "share")
         if usual_share < _FADED and agree >= _AGREE and float(share.max()) > usual_share + _REVERSE:
             at = int(np.argmax(share))
             values["value"] = round(float(share[at]), 2)

@@ -45,7 +45,7 @@ _SAMPLE_MM = 0.125
 _ALONG = 80  # samples along a side
 _DARK_UV = 0.03  # of full scale: darker paper is no yardstick
 _UNLIT_UV = 0.02
-_LLR_FAILED = 4.0
+_LLR_FAILED = 2.7  # no failure in 52 genuine pages: what that supports, see docs of the benchmark
 _LLR_PASSED = -0.2
 
 

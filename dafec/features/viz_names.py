@@ -16,13 +16,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 
 from dafec.errors import InputError
 from dafec.features.viz_compare import SURE, Finding, ZoneText
 from dafec.features.viz_fields import Labelled
-from dafec.features.viz_text import loose, spellings
-from dafec.ocr.arabic import arabic_to_mrz, matching_key
+from dafec.features.viz_text import fold, loose, spellings
+from dafec.ocr.arabic import arabic_to_mrz, matching_key, mrz_to_arabic
 from dafec.ocr.parsed import MrzParse
 from dafec.ocr.states import uses_arabic_script
 
@@ -110,6 +110,29 @@ def _differs(value: Labelled, parse: MrzParse) -> bool:
     return not any(keys & group for group in groups)
 
 
+def _sounds(text: ZoneText) -> list[str]:
+    """Latin words of the page, alone and joined with the next, in A to Z."""
+    words = [fold(word).replace(" ", "") for line in text.lines if _is_latin(line.text) for word in _words(line.text)]
+    return [*words, *(a + b for a, b in pairwise(words))]
+
+
+def _sounds_like(components: Sequence[str], printed: Sequence[str]) -> bool:
+    """Whether every component, transliterated letter by letter, is a printed word spelt by its sound."""
+    for component in components:
+        arabic = mrz_to_arabic(component)
+        if arabic is None or not any(phonetic_distance(arabic, word) <= _ALIKE for word in printed):
+            return False
+    return bool(components)
+
+
+def _sounds_apart(components: Sequence[str], printed: str) -> bool:
+    """Whether no word of a labelled name has the sound of any component."""
+    words = [fold(word).replace(" ", "") for word in _words(printed)]
+    words = [*words, *(a + b for a, b in pairwise(words))]
+    letters = [arabic for component in components if (arabic := mrz_to_arabic(component)) is not None]
+    return bool(letters) and all(phonetic_distance(arabic, word) >= _APART for arabic in letters for word in words)
+
+
 def compare_names(parse: MrzParse, text: ZoneText) -> Finding:
     """The name in Latin letters."""
     primary, secondary = _components(parse, "primary_identifier"), _components(parse, "secondary_identifier")
@@ -117,18 +140,20 @@ def compare_names(parse: MrzParse, text: ZoneText) -> Finding:
         return Finding("unread")
     truncated = _is_truncated(parse)
     groups = [group for line in text.lines if _is_latin(line.text) for group in _groups(_words(line.text))]
-    has_primary = _holds(primary, groups, truncated=truncated and not secondary)
-    has_secondary = _holds(secondary, groups, truncated=truncated)
+    by_sound = _sounds(text) if parse.fields.get("name_script") == "icao_transliterated" else []
+    has_primary = _holds(primary, groups, truncated=truncated and not secondary) or _sounds_like(primary, by_sound)
+    has_secondary = _holds(secondary, groups, truncated=truncated) or _sounds_like(secondary, by_sound)
     if has_primary and has_secondary:
         value = next(iter(_labelled_names(text, "surname", "names")), None)
         return Finding("same", value.text if value else "", value.box_mm if value else None)
     asked = ([] if has_primary else ["surname"]) + ([] if has_secondary else ["given_names"])
     if not has_primary and not has_secondary:
         asked.append("names")
+    by_table = parse.fields.get("name_script") == "icao_transliterated"
     for value in _labelled_names(text, *asked):
         if not _is_latin(value.text) or not _differs(value, parse):
             continue
-        sure = value.confidence >= SURE and parse.fields.get("name_script") != "icao_transliterated"
+        sure = value.confidence >= SURE and (not by_table or _sounds_apart(primary + secondary, value.text))
         return Finding("different" if sure else "doubtful", value.text, value.box_mm)
     return Finding("unread")
 

@@ -194,6 +194,15 @@ def test_arabic_names_agree_transliterated_and_phonetic(page, first_line, surnam
     assert result.result == "passed"
 
 
+@pytest.mark.parametrize(
+    ("printed", "outcome"), [("AL-BASRI", "passed"), ("AL-BASRY", "passed"), ("KHAFAJI", "failed")]
+)
+def test_a_phonetic_name_beside_a_transliterated_zone_is_compared_by_sound(page, printed, outcome) -> None:
+    line = "P<IRQALBXSSRY<<HDXAY<MXHMD<JWAD<<<<<<<<<<<<<"
+    values = {**VALUES, "surname": printed, "given_names": "HUDA MUHAMMAD JAWAD"}
+    assert _results(_context(page, _zone(values), (line, PASSPORT[1])))["VIZ-names"].result == outcome
+
+
 def test_another_arabic_name_fails_and_an_unsure_one_does_not(page) -> None:
     line = "P<IRQAL<BASRI<<HUDA<MUHAMMAD<JAWAD<<<<<<<<<<"
     arabic = {"اللقب": "الخفاجي", "الاسم الأول": "هدى محمد جواد"}
