@@ -263,13 +263,25 @@ def _aborted_reader(results: Sequence[CheckResult], ids: tuple[str, ...] = _REST
     ]
 
 
-def _read_visual_zone(page: Page, threads: int) -> VisualZone | None:
-    """Every line of print on the page in visible light; None where it has none, or its reader broke off."""
+def _read_visual_zone(document: _Document, pages: Sequence[_PageRead], threads: int) -> VisualZone | None:
+    """Every line of print in visible light, on the document's page and, on a card, on its other side.
+
+    None where the page has no visible image, or its reader broke off.
+    """
+    page = document.page
     image = page.images.get("visible")
     if image is None:
         return None
     try:
-        return read_visual_zone(image, page.px_per_mm, VisualContext.load(threads))
+        context = VisualContext.load(threads)
+        zone = read_visual_zone(image, page.px_per_mm, context)
+        for number, other in enumerate(pages):
+            if number == document.number or page.format != "TD1" or other.primary is None or other.primary.reads:
+                continue
+            side = find_pages(other.captured, [], other.primary.document_mask, most=1)[0]
+            if (seen := side.images.get("visible")) is not None:
+                zone = zone.beside(read_visual_zone(seen, side.px_per_mm, context))
+        return zone
     except InstallationError as error:
         if error.code not in _RUN_ERRORS:
             raise
@@ -446,7 +458,7 @@ def screen_capture(
     with clock.stage("second_reader"):
         second = _ask_second_reader(document, captured)
     with clock.stage("visual_zone"):
-        visual = _read_visual_zone(document.page, context.threads) if visual_zone else None
+        visual = _read_visual_zone(document, pages, context.threads) if visual_zone else None
     with clock.stage("series"):
         match = _match(document, parse, context, series)
         wanted = series_checks(match) if match is not None else ()

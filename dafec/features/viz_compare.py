@@ -24,7 +24,7 @@ from dafec.features.viz_fields import Labelled, labelled_values, printed_lines
 from dafec.geometry import BoxMm
 from dafec.ocr.layouts import layout_of
 from dafec.ocr.parsed import MrzParse
-from dafec.ocr.visual_zone import VisualLine
+from dafec.ocr.visual_zone import OTHER_SIDE_MM, VisualLine
 
 __all__ = ["SURE", "Comparison", "Finding", "VisualCheck", "ZoneText"]
 
@@ -53,6 +53,11 @@ class ZoneText:
     lines: tuple[VisualLine, ...]
     labelled: Mapping[str, Sequence[Labelled]] = field(default_factory=dict)
     arabic_read: bool = False
+
+
+def _on_page(box: BoxMm | None) -> BoxMm | None:
+    """The region, where it is on the page the report shows."""
+    return box if box is not None and box.y < OTHER_SIDE_MM else None
 
 
 class Compare(Protocol):
@@ -127,7 +132,7 @@ class VisualCheck:
             outcome,
             finding.reason or f"checks.{self.id}.{reason}",
             llr=llr,
-            region=finding.box_mm,
+            region=_on_page(finding.box_mm),
             values={"printed": finding.printed, "zone": zone},
             source=_SOURCE,
         )

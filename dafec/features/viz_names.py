@@ -110,6 +110,13 @@ def _differs(value: Labelled, parse: MrzParse) -> bool:
     return not any(keys & group for group in groups)
 
 
+def _may_be_transliterated(parse: MrzParse) -> bool:
+    """Whether the zone's letters may stand for Arabic ones; a short name without an X does not tell by itself."""
+    states = (parse.fields.get("issuer"), parse.fields.get("nationality"))
+    written = any(state and uses_arabic_script(state) for state in states)
+    return written or parse.fields.get("name_script") == "icao_transliterated"
+
+
 def _sounds(text: ZoneText) -> list[str]:
     """Latin words of the page, alone and joined with the next, in A to Z."""
     words = [fold(word).replace(" ", "") for line in text.lines if _is_latin(line.text) for word in _words(line.text)]
@@ -118,11 +125,14 @@ def _sounds(text: ZoneText) -> list[str]:
 
 def _sounds_like(components: Sequence[str], printed: Sequence[str]) -> bool:
     """Whether every component, transliterated letter by letter, is a printed word spelt by its sound."""
-    for component in components:
+
+    def stands(component: str) -> bool:
         arabic = mrz_to_arabic(component)
-        if arabic is None or not any(phonetic_distance(arabic, word) <= _ALIKE for word in printed):
-            return False
-    return bool(components)
+        return arabic is not None and any(phonetic_distance(arabic, word) <= _ALIKE for word in printed)
+
+    if not components:
+        return False
+    return stands("".join(components)) or all(stands(component) for component in components)
 
 
 def _sounds_apart(components: Sequence[str], printed: str) -> bool:
@@ -140,7 +150,8 @@ def compare_names(parse: MrzParse, text: ZoneText) -> Finding:
         return Finding("unread")
     truncated = _is_truncated(parse)
     groups = [group for line in text.lines if _is_latin(line.text) for group in _groups(_words(line.text))]
-    by_sound = _sounds(text) if parse.fields.get("name_script") == "icao_transliterated" else []
+    transliterated = _may_be_transliterated(parse)
+    by_sound = _sounds(text) if transliterated else []
     has_primary = _holds(primary, groups, truncated=truncated and not secondary) or _sounds_like(primary, by_sound)
     has_secondary = _holds(secondary, groups, truncated=truncated) or _sounds_like(secondary, by_sound)
     if has_primary and has_secondary:
@@ -149,11 +160,10 @@ def compare_names(parse: MrzParse, text: ZoneText) -> Finding:
     asked = ([] if has_primary else ["surname"]) + ([] if has_secondary else ["given_names"])
     if not has_primary and not has_secondary:
         asked.append("names")
-    by_table = parse.fields.get("name_script") == "icao_transliterated"
     for value in _labelled_names(text, *asked):
         if not _is_latin(value.text) or not _differs(value, parse):
             continue
-        sure = value.confidence >= SURE and (not by_table or _sounds_apart(primary + secondary, value.text))
+        sure = value.confidence >= SURE and (not transliterated or _sounds_apart(primary + secondary, value.text))
         return Finding("different" if sure else "doubtful", value.text, value.box_mm)
     return Finding("unread")
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -30,7 +30,10 @@ from dafec.models.manifest import list_models
 from dafec.models.runtime import Session, SessionOptions, load_session, open_session
 from dafec.ocr.visual_zone_arabic import read_lines
 
-__all__ = ["VisualContext", "VisualLine", "VisualZone", "read_visual_zone"]
+__all__ = ["OTHER_SIDE_MM", "VisualContext", "VisualLine", "VisualZone", "read_visual_zone"]
+
+#: Below this, places of lines are on the page of the machine-readable zone; from it on, on another side.
+OTHER_SIDE_MM = 1000.0
 
 _DETECTOR = "models/PP-OCRv6_det_small.onnx"
 _RECOGNISER = "models/PP-OCRv6_rec_small.onnx"
@@ -71,6 +74,13 @@ class VisualZone:
     lines: tuple[VisualLine, ...]
     arabic_read: bool  # whether there was a recogniser for Arabic script
     models: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by name
+
+    def beside(self, other: VisualZone) -> VisualZone:
+        """This page's lines and those of another side, which stand ``OTHER_SIDE_MM`` further down."""
+        moved = tuple(
+            replace(line, box_mm=replace(line.box_mm, y=line.box_mm.y + OTHER_SIDE_MM)) for line in other.lines
+        )
+        return replace(self, lines=(*self.lines, *moved))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

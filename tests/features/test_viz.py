@@ -128,6 +128,14 @@ def test_a_field_that_was_not_read_never_passes(page, field) -> None:
     assert result.result == "undetermined"
 
 
+def test_the_other_side_of_a_card_is_compared_and_has_no_place_on_this_one(page) -> None:
+    both = VisualZone((_line("SIGNATURE OF HOLDER", 10, 10),), False).beside(_zone({**VALUES, "surname": "HAMID"}))
+    results = _results(_context(page, both, CARD))
+    assert results["VIZ-number"].result == "passed"
+    assert results["VIZ-names"].result == "failed"
+    assert results["VIZ-names"].region_mm is None
+
+
 def test_missing_prerequisites_never_pass(page) -> None:
     good = _context(page, _zone(VALUES))
     for context, expected in (
@@ -201,6 +209,14 @@ def test_a_phonetic_name_beside_a_transliterated_zone_is_compared_by_sound(page,
     line = "P<IRQALBXSSRY<<HDXAY<MXHMD<JWAD<<<<<<<<<<<<<"
     values = {**VALUES, "surname": printed, "given_names": "HUDA MUHAMMAD JAWAD"}
     assert _results(_context(page, _zone(values), (line, PASSPORT[1])))["VIZ-names"].result == outcome
+
+
+def test_a_short_transliterated_name_without_escapes_is_compared_by_sound_too(page) -> None:
+    line = "P<IRQALNEYMY<<RNA<JEFR<<<<<<<<<<<<<<<<<<<<<<"
+    values = {**VALUES, "surname": "AL-NUAIMI", "given_names": "RANAJAAFAR"}  # a space the reader lost
+    assert _results(_context(page, _zone(values), (line, PASSPORT[1])))["VIZ-names"].result == "passed"
+    other = {**values, "surname": "KHAFAJI"}
+    assert _results(_context(page, _zone(other), (line, PASSPORT[1])))["VIZ-names"].result == "failed"
 
 
 def test_another_arabic_name_fails_and_an_unsure_one_does_not(page) -> None:
