@@ -75,9 +75,10 @@ class BuiltFromParts(Forger):
         rng = job.rng(_STREAM_CUT)
         donor_issue = _donor(job)
         donor = job.draw(donor_issue, side)
-        if job.plan.null or job.plan.method == "laminate_lifted":
-            if job.plan.method == "laminate_lifted":
-                job.mark(side, "laminate", box_polygon(box, 4.0))
+        if job.plan.method == "laminate_lifted":
+            job.mark(side, "laminate", box_polygon(box, 4.0))
+            return artwork
+        if job.plan.null:  # a part of the same sheet laid back where it was is that sheet
             return artwork
         job.mark(side, "part", box_polygon(box, 0.6))
         job.shown.update(_texts_within(job, artwork, donor_issue, box))

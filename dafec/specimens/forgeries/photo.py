@@ -91,8 +91,8 @@ class PhotoSubstitution(Forger):
         job.mark(side, "portrait", box_polygon(box, 0.6))
         issue = _impostor(job, job.issue)
         if job.plan.null:  # the photo is taken off and the same one printed by the series' own process
-            genuine = picture_plates(job.series, issue, spec, artwork.grid, "portrait")
-            return _in_place(artwork, genuine)
+            again = replace(issue, print_seed=job.seed(_STREAM_PRINT))  # a second print, with dots of its own
+            return _in_place(artwork, picture_plates(job.series, again, spec, artwork.grid, "portrait"))
         method = job.plan.method
         if method in ("pasted_over", "cut_and_replaced", "printed_film"):
             return self._laid_on(job, artwork, spec, issue)
