@@ -30,6 +30,7 @@ __all__ = ["compare_arabic_names", "compare_names", "phonetic_distance"]
 
 _MOST_JOINED = 4  # words that may be one component: VAN DER BERG
 _ALIKE = 0.2  # share of an Arabic name's letters that may disagree with its phonetic spelling
+_SILENT = 0.25  # a long vowel or glottal letter of which the spelling shows nothing
 _APART = 0.45  # from which nothing is in common
 _ARABIC_SURE = 0.6  # least probability of a letter of an Arabic name that is to fail
 
@@ -110,11 +111,18 @@ def _differs(value: Labelled, parse: MrzParse) -> bool:
     return not any(keys & group for group in groups)
 
 
-def _may_be_transliterated(parse: MrzParse) -> bool:
-    """Whether the zone's letters may stand for Arabic ones; a short name without an X does not tell by itself."""
+def _may_be_transliterated(parse: MrzParse, groups: Sequence[frozenset[str]]) -> bool:
+    """Whether the zone's letters may stand for Arabic ones.
+
+    A short name without an X does not tell by itself (RNA, JEFR); but where one component stands on the page letter by
+    letter, the zone holds the phonetic spelling.
+    """
+    if parse.fields.get("name_script") == "icao_transliterated":
+        return True
     states = (parse.fields.get("issuer"), parse.fields.get("nationality"))
-    written = any(state and uses_arabic_script(state) for state in states)
-    return written or parse.fields.get("name_script") == "icao_transliterated"
+    components = [*_components(parse, "primary_identifier"), *_components(parse, "secondary_identifier")]
+    literal = any(_holds([part], groups, truncated=False) for part in components if len(part) > 2)
+    return not literal and any(state and uses_arabic_script(state) for state in states)
 
 
 def _sounds(text: ZoneText) -> list[str]:
@@ -150,7 +158,7 @@ def compare_names(parse: MrzParse, text: ZoneText) -> Finding:
         return Finding("unread")
     truncated = _is_truncated(parse)
     groups = [group for line in text.lines if _is_latin(line.text) for group in _groups(_words(line.text))]
-    transliterated = _may_be_transliterated(parse)
+    transliterated = _may_be_transliterated(parse, groups)
     by_sound = _sounds(text) if transliterated else []
     has_primary = _holds(primary, groups, truncated=truncated and not secondary) or _sounds_like(primary, by_sound)
     has_secondary = _holds(secondary, groups, truncated=truncated) or _sounds_like(secondary, by_sound)
@@ -193,7 +201,7 @@ def phonetic_distance(arabic: str, latin: str) -> float:
             for sound in _SOUNDS.get(arabic[i], ()):
                 if latin.startswith(sound, j):
                     after = j + len(sound)
-                    cost[i + 1][after] = min(cost[i + 1][after], here)
+                    cost[i + 1][after] = min(cost[i + 1][after], here + (0.0 if sound else _SILENT))
             if j < columns:
                 cost[i + 1][j + 1] = min(cost[i + 1][j + 1], here + 1.0)
     letters = sum(1 for char in arabic if "" not in _SOUNDS.get(char, ("",)))
