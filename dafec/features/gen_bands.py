@@ -135,7 +135,9 @@ class BandContradiction:
         llr: float = 0.0,
         kind: str = "gap",
     ) -> CheckResult:
-        expected: tuple[float | None, float | None] = (0.0, _GAP_DOUBT) if kind == "gap" else (_SHARE_FAIL, None)
+        gap = kind == "gap"
+        expected: tuple[float | None, float | None] = (0.0, _GAP_DOUBT) if gap else (_SHARE_FAIL, None)
+        unit = "correlation" if gap else "share"
         if reason == "stays":
             expected = (None, _REVERSE)
         return CheckResult(
@@ -143,7 +145,7 @@ class BandContradiction:
             version=self.version,
             result=outcome,
             value=None if value is None else round(value, 3),
-            unit=None if value is None else ("correlation" if kind == "gap" else "share"),
+            unit=None if value is None else unit,
             expected=expected,
             source=_SOURCE,
             region_mm=region,

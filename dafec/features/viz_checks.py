@@ -31,6 +31,9 @@ def _compare_number(parse: MrzParse, text: ZoneText) -> Finding:
     if not number:
         return Finding("unread")
     key = looks_like(number)
+    altered = next((v for v in text.labelled.get("number", ()) if _is_near_miss(compact(v.text), number)), None)
+    if altered is not None and altered.confidence >= SURE:
+        return _by_confidence(altered)
     for line in text.lines:
         printed = looks_like(line.text)
         if (len(key) >= _SHORT and key in printed) or key in (printed, *map(looks_like, line.text.split())):
@@ -45,6 +48,16 @@ def _compare_number(parse: MrzParse, text: ZoneText) -> Finding:
             return Finding("doubtful", value.text, value.box_mm)
         return _by_confidence(value)
     return Finding("unread")
+
+
+def _is_near_miss(printed: str, number: str) -> bool:
+    """Whether a labelled number is the zone's but for some characters that do not even look alike.
+
+    Documents print their number in several places; one that was altered is found although another still agrees.
+    """
+    if len(printed) != len(number) or looks_like(printed) == looks_like(number):
+        return False
+    return 2 * sum(a == b for a, b in zip(printed, number, strict=True)) >= len(number)
 
 
 def _by_confidence(value: Labelled) -> Finding:

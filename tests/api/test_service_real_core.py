@@ -40,7 +40,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def images(sample: Path) -> dict[str, tuple[str, bytes]]:
     if sample.is_file():
         return {"visible": (sample.name, sample.read_bytes())}
-    files = [file for file in sample.iterdir() if file.stem in ("visible", "ir", "uv")]
+    files = [file for file in sample.iterdir() if file.suffix == ".jpg"]
     return {file.stem: (file.name, file.read_bytes()) for file in files}
 
 
@@ -52,7 +52,9 @@ def test_sample_document_is_screened_kept_and_shown(service: Service, sample: di
     assert answer.status_code == 201, answer.text
     report = parse_report(answer.content)
     assert report.mrz.lines == sample["mrz"]
-    assert (report.verdict.level == "refer") == (sample["level"] == "refer")
+    must_fail = {str(check) for check in sample["must_fail"]} - {"MRZ-expiry"}  # type: ignore[attr-defined]
+    assert report.verdict.level == "refer" or not must_fail
+    assert report.verdict.level != "refer" or sample["forged"]
     assert httpx2.get(service.url + answer.headers["location"]).content == answer.content
     for language in ("en", "ar"):
         page = httpx2.get(f"{service.url}/screenings/{report.id}?lang={language}")

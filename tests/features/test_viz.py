@@ -113,6 +113,14 @@ def test_an_altered_field_fails_and_names_both_values(page, field, forged) -> No
     assert all(other.result == "passed" for other in others)
 
 
+def test_an_altered_number_fails_although_another_print_of_it_still_agrees(page) -> None:
+    zone = _zone({**VALUES, "number": "K70482358"})
+    twice = replace(zone, lines=(*zone.lines, _line("K70412358", 90, 5)))
+    assert _results(_context(page, twice))["VIZ-number"].result == "failed"
+    personal = _zone({**VALUES, "Personal No.": "K70482358"})
+    assert _results(_context(page, personal))["VIZ-number"].result == "passed"
+
+
 @pytest.mark.parametrize("field", IDS)
 def test_a_different_value_that_was_not_read_surely_is_undetermined(page, field) -> None:
     forged = {"number": "K70412353", "surname": "HAMID", "sex": "M", "nationality": "TURKISH"}.get(field, "11.11.1977")
