@@ -180,10 +180,10 @@ class OffsetCounterfeit(Forger):
 
     id = "C3"
     methods: ClassVar = {
-        "wrong_uv_colour": ("uv", "ir"),
-        "uv_out_of_place": ("uv", "ir"),
-        "uv_traced": ("uv", "ir"),
-        "uv_missing": ("uv", "ir"),
+        "wrong_uv_colour": LIGHTS,
+        "uv_out_of_place": LIGHTS,
+        "uv_traced": LIGHTS,
+        "uv_missing": LIGHTS,
         "process_colours": LIGHTS,
     }
 

@@ -63,9 +63,9 @@ class DataAlteration(Forger):
     methods: ClassVar = {
         "erased_and_overprinted": LIGHTS,
         "scraped_and_overprinted": LIGHTS,
-        "characters_typed_over": ("visible", "ir"),
+        "characters_typed_over": LIGHTS,
         "patch_pasted": LIGHTS,
-        "drawn_with_pen": ("visible", "ir"),
+        "drawn_with_pen": LIGHTS,
     }
 
     def applies(self, series: Series) -> bool:

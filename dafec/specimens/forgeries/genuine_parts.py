@@ -25,6 +25,8 @@ from dafec.specimens.series import Series
 
 __all__ = ["BuiltFromParts", "StolenBlank"]
 
+#: How far from the cut the film was lifted.
+_FOIL_MM = 7.0
 _STREAM_DONOR, _STREAM_CUT, _STREAM_FOIL, _STREAM_BLANK = 91, 92, 93, 94
 
 
@@ -44,6 +46,14 @@ def _texts_within(job: ForgeryJob, artwork: Artwork, donor: Issue, part: BoxMm) 
     return texts
 
 
+def _beside(rng: np.random.Generator, box: BoxMm) -> tuple[float, float]:
+    """A place near the edge of a box, in millimetres."""
+    along, off = float(rng.uniform(0.0, 1.0)), float(rng.normal(0.0, 2.0))
+    if rng.random() < box.width / max(box.width + box.height, 1e-6):
+        return box.x + along * box.width, box.y + off + (box.height if rng.random() < 0.5 else 0.0)
+    return box.x + off + (box.width if rng.random() < 0.5 else 0.0), box.y + along * box.height
+
+
 def _shifted(plate: Plate, at_mm: tuple[float, float], grid: Grid) -> Plate:
     s = grid.px_per_mm
     return replace(
@@ -59,7 +69,7 @@ class BuiltFromParts(Forger):
         "portrait_from_another": LIGHTS,
         "data_from_another": LIGHTS,
         "strip_from_another": LIGHTS,
-        "laminate_lifted": ("visible", "uv"),
+        "laminate_lifted": LIGHTS,
     }
 
     def applies(self, series: Series) -> bool:
@@ -75,8 +85,8 @@ class BuiltFromParts(Forger):
         rng = job.rng(_STREAM_CUT)
         donor_issue = _donor(job)
         donor = job.draw(donor_issue, side)
+        job.mark(side, "laminate", box_polygon(box, _FOIL_MM + 2.0))
         if job.plan.method == "laminate_lifted":
-            job.mark(side, "laminate", box_polygon(box, 4.0))
             return artwork
         if job.plan.null:  # a part of the same sheet laid back where it was is that sheet
             return artwork
@@ -149,17 +159,19 @@ class BuiltFromParts(Forger):
         near = np.asarray(cv2.GaussianBlur(near, (0, 0), 2.0 * k), np.float32)
         relief = np.zeros_like(near)
         for _ in range(int(rng.integers(4, 12))):  # wrinkles
-            x, y = rng.uniform(0, small[0]), rng.uniform(0, small[1])
+            x, y = _beside(rng, box)
             angle, length = rng.uniform(0, np.pi), rng.uniform(4, 18) * k
+            x, y = x * k, y * k
             end = (round(x + length * np.cos(angle)), round(y + length * np.sin(angle)))
             cv2.line(
                 relief, (round(x), round(y)), end, float(rng.uniform(0.4, 1.0)), max(1, round(0.25 * k)), cv2.LINE_AA
             )
         for _ in range(int(rng.integers(3, 14))):  # bubbles
-            centre = (int(rng.uniform(0, small[0])), int(rng.uniform(0, small[1])))
+            x, y = _beside(rng, box)
+            centre = (round(x * k), round(y * k))
             cv2.circle(relief, centre, max(1, round(float(rng.uniform(0.3, 1.4)) * k)), 0.8, -1, cv2.LINE_AA)
         relief = np.asarray(
-            cv2.GaussianBlur(relief, (0, 0), 0.25 * k) * (0.15 + near / max(float(near.max()), 1e-6)), np.float32
+            cv2.GaussianBlur(relief, (0, 0), 0.25 * k) * (near / max(float(near.max()), 1e-6)), np.float32
         )
         slope = cv2.Sobel(relief, cv2.CV_32F, 1, 1, ksize=3)
         light = 1 + np.clip(slope * job.better(1.6, 0.5), -0.35, 0.35)
@@ -183,9 +195,9 @@ class StolenBlank(Forger):
     methods: ClassVar = {
         "wrong_process": LIGHTS,
         "wrong_ink": ("ir",),
-        "wrong_face": ("visible",),
-        "misplaced": ("visible",),
-        "number_against_rule": ("visible",),
+        "wrong_face": LIGHTS,
+        "misplaced": LIGHTS,
+        "number_against_rule": LIGHTS,
     }
 
     def edit_issue(self, job: ForgeryJob, issue: Issue) -> Issue:
@@ -205,9 +217,12 @@ class StolenBlank(Forger):
         """Personal data by the forger's own means."""
         for key in self._touched(job, artwork):
             job.mark(side, key, box_polygon(artwork.boxes_mm[key], 1.0))
-        if job.plan.null or job.plan.method == "number_against_rule":
-            return artwork
         method = job.plan.method
+        if method in ("misplaced", "number_against_rule"):  # the luminescent repetition goes with it
+            for plate in artwork.of_role("uv_personal"):
+                job.mark(side, f"{plate.name}_uv", box_polygon(plate.box_mm(artwork.grid), 2.5))
+        if job.plan.null or method == "number_against_rule":
+            return artwork
         if method == "misplaced":
             return self._misplaced(job, artwork)
         if method == "wrong_face":
@@ -291,7 +306,8 @@ class StolenBlank(Forger):
         spec = job.series.sides[side]
         specs = {one.key: one for one in spec.fields}
         faces = ("sans", "sans_bold", "serif", "lato", "lato_bold", "condensed")
-        face = str(rng.choice(faces))
+        own = {one.face for one in spec.fields if not one.key.endswith("_arabic")}
+        face = str(rng.choice([one for one in faces if one not in own]))
         plates: list[Plate] = []
         for plate in artwork.plates:
             field = specs.get(plate.name)

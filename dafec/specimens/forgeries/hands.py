@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from dafec.geometry import BoxMm
-from dafec.specimens.artwork_fields import draw_field
+from dafec.specimens.artwork_fields import draw_field, field_box
 from dafec.specimens.inks import ink
-from dafec.specimens.lettering import Jitter, draw_text
+from dafec.specimens.lettering import Jitter, draw_text, text_width_mm
 from dafec.specimens.model import Artwork, Grid, Ink, Mask, Plate, Process, Role
 from dafec.specimens.series import FieldSpec, Series
 
@@ -26,6 +26,7 @@ __all__ = [
     "side_of_mrz",
     "soft_mask",
     "take_away",
+    "text_span",
     "write_over",
 ]
 
@@ -63,6 +64,15 @@ def alterable_fields(series: Series) -> tuple[tuple[int, str], ...]:
         for spec in side.fields
         if spec.key in _ALTERABLE and spec.angle_deg == 0.0
     )
+
+
+def text_span(spec: FieldSpec, text: str, first: int, last: int) -> BoxMm:
+    """The box of some characters of a text as its series sets it, the last one included."""
+    box = field_box(spec, text)
+    whole = max(text_width_mm(text, spec.height_mm, spec.face, spacing_mm=spec.spacing_mm), 1e-6)
+    ends = [text_width_mm(text[:at], spec.height_mm, spec.face, spacing_mm=spec.spacing_mm) for at in (first, last + 1)]
+    left, right = (box.x + box.width * end / whole for end in ends)
+    return BoxMm(left, box.y, right - left, box.height)
 
 
 def _other(rng: np.random.Generator, choices: str, not_this: str) -> str:

@@ -2,6 +2,9 @@
 
 Most edits are made in the visible picture alone, and contradict infrared and ultraviolet; ``all_lights`` edits every
 one of them alike. What is left are seams, another noise, another sharpness and traces of resampling.
+
+The object stays as it was issued; ``Issue.fields`` of an edited issue is what the edited pictures say. An editor works
+on the page put straight, and lays back what he changed.
 """
 
 from __future__ import annotations
@@ -15,18 +18,21 @@ from numpy.typing import NDArray
 
 from dafec.geometry import BoxMm
 from dafec.lights import LIGHTS, Light
-from dafec.specimens.artwork_fields import field_box
+from dafec.specimens.artwork_fields import draw_field, field_box
 from dafec.specimens.forgeries.contract import Forger, ForgeryJob, box_polygon
-from dafec.specimens.forgeries.hands import alterable_fields, field_spec, portrait_side
-from dafec.specimens.model import Frames, Issue
+from dafec.specimens.forgeries.hands import alterable_fields, altered_value, field_spec, portrait_side, text_span
+from dafec.specimens.model import Artwork, Frames, Grid, Issue
 from dafec.specimens.portrait import draw_portrait
-from dafec.specimens.series import Series
+from dafec.specimens.series import FieldSpec, Series
 
 __all__ = ["DigitalInjection"]
 
 _STREAM_CHOICE, _STREAM_EDIT = 121, 122
+_ROUND_MM = 2.5  # of the page round the edited place that the editor sees
+_FACES = ("sans", "sans_bold", "lato", "condensed", "serif")
 
 Picture = NDArray[np.uint8]
+Unit = NDArray[np.float32]
 Window = tuple[int, int, int, int]  # x0, y0, x1, y1
 
 
@@ -48,32 +54,58 @@ class DigitalInjection(Forger):
         return bool(alterable_fields(series))
 
     def edit_issue(self, job: ForgeryJob, issue: Issue) -> Issue:
-        """Chooses the text; the object stays genuine, so its texts do too."""
+        """Chooses the text and what the pictures will say; the object keeps the first one."""
         fields = [(side, key) for side, key in alterable_fields(job.series) if len(issue.fields.get(key, "")) >= 4]
         rng = job.rng(_STREAM_CHOICE)
+        method = job.plan.method
+        if method == "copied_characters":
+            fitting = [place for place in fields if _copies(issue.fields[place[1]])]
+            fields = fitting or fields
         side, key = fields[int(rng.integers(len(fields)))]
         job.notes.update(side=side, key=key)
-        return issue
+        old = issue.fields[key]
+        if job.plan.null or (method == "face_swapped" and portrait_side(job.series) is not None):
+            return issue
+        if method == "copied_characters":
+            pairs = _copies(old)
+            source, target = pairs[int(rng.integers(len(pairs)))] if pairs else (0, 1)
+            job.notes.update(source=source, target=target)
+            new = old[:target] + old[source] + old[target + 1 :]
+        elif method == "spliced_text":
+            others = [k for s, k in alterable_fields(job.series) if s == side and k != key and issue.fields.get(k)]
+            kind = [k for k in others if _of_digits(issue.fields[k]) == _of_digits(old)]
+            others = kind or others
+            dates = [k for k in others if k.endswith("_date")]
+            near = [k for k in others if _as_tall(field_spec(job.series, side, k), field_spec(job.series, side, key))]
+            pool = dates if key.endswith("_date") and dates else near or others
+            other = pool[int(rng.integers(len(pool)))] if pool else key
+            job.notes["other"] = other
+            new = issue.fields[other]
+        elif method == "resynthesised":
+            new = old
+        else:
+            new = altered_value(rng, key, old)
+        return replace(issue, fields={**issue.fields, key: new})
+
+    def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
+        """The object as it was issued."""
+        return artwork if job.plan.null else job.draw(job.genuine, side)
 
     def edit_frames(self, job: ForgeryJob, frames: Frames, side: int) -> Frames:
         """The visible picture, or all of them, edited in one place."""
         method = job.plan.method
-        face = method == "face_swapped"
+        face = method == "face_swapped" and portrait_side(job.series) is not None
         at = portrait_side(job.series) if face else int(job.notes["side"])
-        if face and at is None:
-            at, face = int(job.notes["side"]), False
         if side != at:
             return frames
         box = self._box(job, side, face=face)
         lights: tuple[Light, ...] = ("visible",) if method != "all_lights" else tuple(frames.pictures)
         pictures = dict(frames.pictures)
-        seed = job.seed(_STREAM_EDIT)
         for light in lights:
             if light in pictures:
-                window = _window(box, frames.frame_from_page_mm[light], pictures[light].shape[:2])
-                edited = self._edited(job, pictures[light], window, np.random.default_rng(seed), face=face)
+                edited = self._edited(job, pictures[light], frames, light, side, box)
                 pictures[light] = pictures[light] if job.plan.null else edited
-        job.mark(side, "portrait" if face else str(job.notes["key"]), box_polygon(box, 0.3))
+        job.mark(side, "portrait" if face else str(job.notes["key"]), box_polygon(box, 0.6))
         return replace(frames, pictures=pictures)
 
     def _box(self, job: ForgeryJob, side: int, *, face: bool) -> BoxMm:
@@ -84,32 +116,186 @@ class DigitalInjection(Forger):
             return BoxMm(box.x + 0.22 * box.width, box.y + 0.2 * box.height, 0.56 * box.width, 0.6 * box.height)
         spec = field_spec(job.series, side, str(job.notes["key"]))
         assert spec is not None
-        return field_box(spec, job.issue.fields[spec.key])
+        old, new = (field_box(spec, issue.fields[spec.key]) for issue in (job.genuine, job.issue))
+        if job.plan.method == "copied_characters" and "target" in job.notes:
+            return text_span(spec, job.genuine.fields[spec.key], int(job.notes["target"]), int(job.notes["target"]))
+        if job.plan.method == "spliced_text":  # as large as what is laid there
+            other = field_spec(job.series, side, str(job.notes.get("other", spec.key)))
+            assert other is not None
+            laid = field_box(other, job.genuine.fields[other.key])
+            return BoxMm(old.x, old.y, max(old.width, laid.width), max(old.height, laid.height))
+        left = min(old.x, new.x)
+        right = max(old.x + old.width, new.x + new.width)
+        return BoxMm(left, old.y, right - left, old.height)
 
     def _edited(
-        self, job: ForgeryJob, picture: Picture, window: Window, rng: np.random.Generator, *, face: bool
+        self, job: ForgeryJob, picture: Picture, frames: Frames, light: Light, side: int, box: BoxMm
     ) -> Picture:
+        """One picture edited: its place put straight, changed, laid back."""
+        matrix = np.asarray(frames.frame_from_page_mm[light], np.float64)
+        scale = frames.dpi / 25.4
         method = job.plan.method
-        if face:
-            return _swap_face(job, picture, window, rng)
-        if method in ("inpainted_and_retyped", "all_lights"):
-            return _retype(job, picture, window, rng)
-        if method == "copied_characters":
-            return _copy_characters(picture, window, rng)
+        rng = np.random.default_rng(job.seed(_STREAM_EDIT))
+        sheet = _Sheet(picture, matrix, box, scale)
+        if method == "face_swapped" and portrait_side(job.series) is not None:
+            return sheet.lay_back(_swap_face(job, sheet.part, sheet.window, rng))
+        spec = field_spec(job.series, side, str(job.notes["key"]))
+        assert spec is not None
+        if method == "copied_characters" and "source" in job.notes:
+            old = job.genuine.fields[spec.key]
+            source = text_span(spec, old, int(job.notes["source"]), int(job.notes["source"]))
+            middle = source.x + source.width / 2 - box.width / 2
+            other = _Sheet(picture, matrix, BoxMm(middle, source.y, box.width, source.height), scale)
+            return sheet.lay_back(_blend(sheet.part, sheet.window, other.inner(sheet.window), 1.0))
         if method == "spliced_text":
-            return _splice(job, picture, window, rng)
-        return _resynthesise(job, picture, window, rng)
+            return self._spliced(job, sheet, picture, matrix, scale, side, spec)
+        if method == "resynthesised":
+            return sheet.lay_back(_resynthesise(job, sheet.part, sheet.window, rng))
+        return sheet.lay_back(_retype(job, sheet, spec, rng))
+
+    def _spliced(
+        self,
+        job: ForgeryJob,
+        sheet: _Sheet,
+        picture: Picture,
+        matrix: NDArray[np.float64],
+        scale: float,
+        side: int,
+        spec: FieldSpec,
+    ) -> Picture:
+        """Another text of the same page, through a file of its own, in place of this one."""
+        other = field_spec(job.series, side, str(job.notes.get("other", spec.key)))
+        assert other is not None
+        source = field_box(other, job.genuine.fields[other.key])
+        donor = _Sheet(picture, matrix, source, scale)
+        x0, y0, x1, y1 = donor.window
+        patch = donor.part[y0:y1, x0:x1]
+        ok, packed = cv2.imencode(".jpg", patch, [cv2.IMWRITE_JPEG_QUALITY, round(job.better(60, 92))])
+        again = np.asarray(cv2.imdecode(packed, cv2.IMREAD_UNCHANGED) if ok else patch, np.float32)
+        bare = _blend(sheet.part, sheet.window, _filled(sheet.part, sheet.window), 1.0)
+        ink = cv2.GaussianBlur(_ink_mask(patch), (0, 0), 0.8)[: y1 - y0, : x1 - x0]
+        about = cv2.dilate(ink, np.ones((3, 3), np.uint8)).astype(np.float32) / 255
+        at = sheet.window[:2]
+        rows, columns = bare.shape[:2]
+        h, w = min(again.shape[0], rows - at[1]), min(again.shape[1], columns - at[0])
+        weight = np.clip(about[:h, :w] + (1 - job.plan.difficulty) * 0.6, 0, 1)  # clumsy: its ground comes along
+        weight = weight if bare.ndim == 2 else weight[..., None]
+        out = bare.astype(np.float32)
+        place = out[at[1] : at[1] + h, at[0] : at[0] + w]
+        place[:] = place * (1 - weight) + again[:h, :w] * weight
+        return sheet.lay_back(np.clip(out + 0.5, 0, 255).astype(np.uint8))
 
 
-def _window(box: BoxMm, frame_from_page: NDArray[np.float64], shape: tuple[int, ...]) -> Window:
-    """The upright window of a frame that holds a box of the page."""
-    corners = np.hstack([box_polygon(box, 0.2), np.ones((4, 1))]) @ np.asarray(frame_from_page).T
-    xy = corners[:, :2] / corners[:, 2:]
-    x0, y0 = np.floor(xy.min(axis=0)).astype(int)
-    x1, y1 = np.ceil(xy.max(axis=0)).astype(int)
-    rows, columns = shape
-    x0, y0 = int(np.clip(x0, 2, columns - 12)), int(np.clip(y0, 2, rows - 12))
-    return x0, y0, int(np.clip(x1, x0 + 8, columns - 2)), int(np.clip(y1, y0 + 8, rows - 2))
+def _of_digits(text: str) -> bool:
+    return any(char.isdigit() for char in text)
+
+
+def _as_tall(a: FieldSpec | None, b: FieldSpec | None) -> bool:
+    """Whether two texts have capitals of about one height."""
+    return a is not None and b is not None and 0.8 < a.height_mm / b.height_mm < 1.25
+
+
+def _copies(text: str) -> list[tuple[int, int]]:
+    """Source and target of characters of one kind that differ and are about as wide."""
+    kinds = ["0" if char.isdigit() else "A" if char.isalpha() and char not in "IJMW" else "" for char in text]
+    return [
+        (a, b)
+        for a in range(len(text))
+        for b in range(len(text))
+        if kinds[a] and kinds[a] == kinds[b] and text[a] != text[b]
+    ]
+
+
+class _Sheet:
+    """A place of a picture put straight: upright, at the scan's pitch, with some of the page round it."""
+
+    def __init__(self, picture: Picture, frame_from_page: NDArray[np.float64], box: BoxMm, px_per_mm: float) -> None:
+        self.picture = picture
+        self.px_per_mm = px_per_mm
+        self.left_mm, self.top_mm = box.x - _ROUND_MM, box.y - _ROUND_MM
+        size = (
+            max(24, round((box.width + 2 * _ROUND_MM) * px_per_mm)),
+            max(24, round((box.height + 2 * _ROUND_MM) * px_per_mm)),
+        )
+        part_from_page = np.array(
+            [[px_per_mm, 0, -self.left_mm * px_per_mm], [0, px_per_mm, -self.top_mm * px_per_mm], [0, 0, 1.0]]
+        )
+        self.frame_from_part = frame_from_page @ np.linalg.inv(part_from_page)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        self.part: Picture = np.asarray(
+            cv2.warpPerspective(picture, self.frame_from_part, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        )
+        edge = round(_ROUND_MM * px_per_mm)
+        self.window: Window = (edge, edge, size[0] - edge, size[1] - edge)
+
+    def inner(self, window: Window) -> Unit:
+        """What lies in the window of another sheet of the same size."""
+        x0, y0, x1, y1 = window
+        own = self.part[self.window[1] :, self.window[0] :][: y1 - y0, : x1 - x0]
+        return np.asarray(cv2.resize(own, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR), np.float32)
+
+    def lay_back(self, edited: Picture) -> Picture:
+        """The picture with what was changed, and nothing else, put back into it."""
+        moved = np.abs(edited.astype(np.int16) - self.part)
+        changed = ((moved if moved.ndim == 2 else moved.max(axis=2)) > 0).astype(np.uint8) * 255
+        changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        rows, columns = self.picture.shape[:2]
+        h, w = edited.shape[:2]
+        corners = np.array([[0, 0, 1], [w, 0, 1], [w, h, 1], [0, h, 1]], np.float64) @ self.frame_from_part.T
+        xy = corners[:, :2] / corners[:, 2:]
+        x0, y0 = np.clip(np.floor(xy.min(axis=0)).astype(int), 0, [columns - 1, rows - 1])
+        x1, y1 = np.clip(np.ceil(xy.max(axis=0)).astype(int) + 1, [x0 + 1, y0 + 1], [columns, rows])
+        shift = np.array([[1, 0, -float(x0)], [0, 1, -float(y0)], [0, 0, 1]])
+        matrix = shift @ self.frame_from_part
+        size = (int(x1 - x0), int(y1 - y0))
+        back = cv2.warpPerspective(edited, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        weight = cv2.warpPerspective(changed, matrix, size, flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+        weight = weight if back.ndim == 2 else weight[..., None]
+        out = self.picture.copy()
+        below = out[y0:y1, x0:x1].astype(np.float32)
+        out[y0:y1, x0:x1] = np.clip(below * (1 - weight) + back * weight + 0.5, 0, 255).astype(np.uint8)
+        return out
+
+
+def _filled(part: Picture, window: Window) -> Unit:
+    """What lies in a window with its print filled from round it."""
+    x0, y0, x1, y1 = window
+    inner = part[y0:y1, x0:x1]
+    mask = np.zeros(part.shape[:2], np.uint8)
+    mask[y0:y1, x0:x1] = cv2.dilate(_ink_mask(inner), np.ones((3, 3), np.uint8), iterations=max(1, (y1 - y0) // 16))
+    return np.asarray(cv2.inpaint(part, mask, 3, cv2.INPAINT_TELEA)[y0:y1, x0:x1], np.float32)
+
+
+def _retype(job: ForgeryJob, sheet: _Sheet, spec: FieldSpec, rng: np.random.Generator) -> Picture:
+    """The text filled with what lies round it, and the new one set by an editor in a face that is near."""
+    part, window = sheet.part, sheet.window
+    x0, y0, x1, y1 = window
+    inner = part[y0:y1, x0:x1]
+    mask = _ink_mask(inner)
+    bare = _blend(part, window, _filled(part, window), 1.0)
+    near = rng.random() < job.better(0.3, 0.9)
+    face = spec.face if near else _FACES[int(rng.integers(len(_FACES)))]
+    shift = rng.normal(0.0, job.better(0.15, 0.04), 2)
+    grid = Grid(part.shape[1] / sheet.px_per_mm, part.shape[0] / sheet.px_per_mm, sheet.px_per_mm * 25.4)
+    place = replace(
+        spec,
+        x_mm=spec.x_mm - sheet.left_mm + float(shift[0]),
+        y_mm=spec.y_mm - sheet.top_mm + float(shift[1]),
+        face=face,
+    )
+    coverage, (left, top) = draw_field(grid, place, job.issue.fields[spec.key])
+    cover = np.zeros(part.shape[:2], np.float32)
+    a, b = max(0, top), max(0, left)
+    piece = coverage[a - top :, b - left :][: part.shape[0] - a, : part.shape[1] - b]
+    cover[a : a + piece.shape[0], b : b + piece.shape[1]] = piece.astype(np.float32) / 255
+    cover = np.asarray(cv2.GaussianBlur(cover, (0, 0), job.better(0.3, 0.9)), np.float32)
+    channels = 1 if part.ndim == 2 else 3
+    pixels = inner[mask > 0].reshape(-1, channels) if mask.any() else np.zeros((1, channels))
+    dark = np.percentile(pixels, job.better(5, 25), axis=0).astype(np.float32)
+    weight = cover if part.ndim == 2 else cover[..., None]
+    grain = rng.normal(0.0, job.better(0.0, 2.0), part.shape).astype(np.float32)
+    out = bare.astype(np.float32) * (1 - weight) + (dark + grain) * weight
+    return np.asarray(np.clip(out + 0.5, 0, 255), np.uint8)
 
 
 def _blend(picture: Picture, window: Window, patch: NDArray[np.float32], feather_px: float) -> Picture:
@@ -130,69 +316,6 @@ def _ink_mask(part: Picture) -> NDArray[np.uint8]:
     grey = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
     level, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
     return np.asarray((grey < level).astype(np.uint8) * 255)
-
-
-def _retype(job: ForgeryJob, picture: Picture, window: Window, rng: np.random.Generator) -> Picture:
-    """The text filled with what lies round it, and other characters set by an editor."""
-    x0, y0, x1, y1 = window
-    part = picture[y0:y1, x0:x1]
-    mask = cv2.dilate(_ink_mask(part), np.ones((3, 3), np.uint8), iterations=max(1, (y1 - y0) // 16))
-    filled = cv2.inpaint(part, mask, 3, cv2.INPAINT_TELEA)
-    dark = np.median(part[mask > 0].reshape(-1, 1 if part.ndim == 2 else 3), axis=0) if mask.any() else np.zeros(1)
-    size = 4
-    canvas = np.zeros(((y1 - y0) * size, (x1 - x0) * size), np.uint8)
-    text = "".join(str(int(d)) for d in rng.integers(0, 10, max(3, round(0.8 * (x1 - x0) / (y1 - y0) * 1.4))))
-    fonts = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX)
-    font = fonts[int(rng.integers(2))]
-    height = 0.52 * canvas.shape[0]
-    scale = cv2.getFontScaleFromHeight(font, round(height), max(1, round(height / 9)))
-    (width, _), _ = cv2.getTextSize(text, font, scale, max(1, round(height / 9)))
-    scale *= min(1.0, 0.96 * canvas.shape[1] / max(width, 1))
-    cv2.putText(
-        canvas, text, (2, round(0.78 * canvas.shape[0])), font, scale, 255, max(1, round(height / 9)), cv2.LINE_AA
-    )
-    small = cv2.resize(canvas, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    soft = np.asarray(cv2.GaussianBlur(small, (0, 0), job.better(0.3, 0.8)), np.float32)
-    cover = soft if part.ndim == 2 else soft[..., None]
-    patch = filled.astype(np.float32) * (1 - cover) + dark.astype(np.float32) * cover
-    patch = patch + rng.normal(0.0, job.better(0.0, 2.0), patch.shape)
-    return _blend(picture, window, np.asarray(patch, np.float32), job.better(0.5, 2.0))
-
-
-def _copy_characters(picture: Picture, window: Window, rng: np.random.Generator) -> Picture:
-    """One half of the text laid over a part of the other: a character stands twice."""
-    x0, y0, x1, y1 = window
-    width = max(6, (x1 - x0) // 5)
-    starts = rng.choice(np.arange(0, max(2, x1 - x0 - width)), size=2, replace=False)
-    if abs(int(starts[0]) - int(starts[1])) < width // 2:
-        starts[1] = (int(starts[0]) + (x1 - x0) // 2) % max(1, x1 - x0 - width)
-    source = picture[y0:y1, x0 + int(starts[0]) : x0 + int(starts[0]) + width].astype(np.float32)
-    target = (x0 + int(starts[1]), y0, x0 + int(starts[1]) + width, y1)
-    return _blend(picture, target, source, 1.0)
-
-
-def _splice(job: ForgeryJob, picture: Picture, window: Window, rng: np.random.Generator) -> Picture:
-    """Another line of text of the same page, scaled and compressed, laid over the window."""
-    x0, y0, x1, y1 = window
-    rows, columns = picture.shape[:2]
-    height, width = y1 - y0, x1 - x0
-    scale = float(rng.uniform(0.85, 1.2))
-    h, w = min(rows - 2, round(height / scale)), min(columns - 2, round(width / scale))
-    best, chosen = -1.0, (0, 0)
-    for _ in range(40):  # where there is most print, elsewhere
-        x, y = int(rng.integers(0, columns - w)), int(rng.integers(0, rows - h))
-        if abs(y - y0) < height and abs(x - x0) < width:
-            continue
-        amount = float(picture[y : y + h, x : x + w].std())
-        if amount > best:
-            best, chosen = amount, (x, y)
-    x, y = chosen
-    patch = cv2.resize(picture[y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_CUBIC)
-    ok, packed = cv2.imencode(".jpg", patch, [cv2.IMWRITE_JPEG_QUALITY, round(job.better(60, 92))])
-    again = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED) if ok else None
-    out = np.asarray(patch if again is None else again, np.float32)
-    out = out + np.float32(picture[y0:y1, x0:x1].mean() - out.mean()) * np.float32(job.better(0.2, 0.9))
-    return _blend(picture, window, out, job.better(0.5, 3.0))
 
 
 def _swap_face(job: ForgeryJob, picture: Picture, window: Window, rng: np.random.Generator) -> Picture:

@@ -179,10 +179,10 @@ class PhotoSwap(Forger):
 
     id = "F2"
     methods: ClassVar = {
-        "swap_ghost_kept": ("visible", "ir"),
-        "swap_ghost_replaced": ("visible", "ir"),
-        "swap_without_overlay": ("visible", "uv"),
-        "face_blended_in": ("visible", "ir"),
+        "swap_ghost_kept": LIGHTS,
+        "swap_ghost_replaced": LIGHTS,
+        "swap_without_overlay": LIGHTS,
+        "face_blended_in": LIGHTS,
         "morph": ("visible", "ir"),
     }
 
