@@ -32,7 +32,7 @@ def _compare_number(parse: MrzParse, text: ZoneText) -> Finding:
         return Finding("unread")
     key = looks_like(number)
     altered = next((v for v in text.labelled.get("number", ()) if _is_near_miss(compact(v.text), number)), None)
-    if altered is not None and altered.confidence >= SURE:
+    if altered is not None and altered.confidence >= SURE and parse.format not in ("MRV-A", "MRV-B"):
         return _by_confidence(altered)
     for line in text.lines:
         printed = looks_like(line.text)
@@ -57,7 +57,7 @@ def _is_near_miss(printed: str, number: str) -> bool:
     """
     if len(printed) != len(number) or looks_like(printed) == looks_like(number):
         return False
-    return 2 * sum(a == b for a, b in zip(printed, number, strict=True)) >= len(number)
+    return 3 * sum(a == b for a, b in zip(printed, number, strict=True)) >= 2 * len(number)
 
 
 def _by_confidence(value: Labelled) -> Finding:
