@@ -55,7 +55,11 @@ def test_the_report_fits_its_schema_and_tells_all_that_is_needed_to_repeat_it(
     jsonschema.Draft202012Validator(report_schema()).validate(report.to_dict())
     assert parse_report(report.to_json()) == report
     assert report.date == "2026-06-01"
-    assert set(report.software.models) == {"mrz_detector", "mrz_lines", "mrz_reader"}
+    assert set(report.software.models) >= {
+        "mrz_detector",
+        "mrz_lines",
+        "mrz_reader",
+    }  # and what this process has loaded
     assert [frame.light for frame in report.capture.pages[0].frames] == ["visible", "ir", "uv"]
     assert report.verdict.made + report.verdict.not_possible == len(report.checks)
     assert {"read", "page", "checks", "total"} <= set(report.timings_ms)

@@ -40,8 +40,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def images(sample: Path) -> dict[str, tuple[str, bytes]]:
     if sample.is_file():
         return {"visible": (sample.name, sample.read_bytes())}
-    files = [file for file in sample.iterdir() if file.suffix == ".jpg"]
-    return {file.stem: (file.name, file.read_bytes()) for file in files}
+    # A request holds one page: of a card's two sides the one with the zone.
+    side = "-2" if (sample / "visible-2.jpg").exists() else ""
+    files = {light: sample / f"{light}{side}.jpg" for light in ("visible", "ir", "uv")}
+    return {light: (file.name, file.read_bytes()) for light, file in files.items() if file.exists()}
 
 
 @pytest.mark.parametrize(
