@@ -38,6 +38,9 @@ class Screening(Base):
     held: Mapped[bool] = mapped_column(default=False, server_default=false())  # kept until released
     released: Mapped[datetime | None]  # when a hold was lifted
     deleted: Mapped[datetime | None]  # when the case key was destroyed
+    desk: Mapped[str | None] = mapped_column(String(32), index=True)  # id of the desk it was made at
+    made_by: Mapped[str] = mapped_column(String(96), default="", server_default="")  # as the audit log names people
+    specimen: Mapped[bool] = mapped_column(default=False, server_default=false())  # the document says that it is one
     images: Mapped[list[Image]] = relationship(back_populates="screening", lazy="selectin", order_by="Image.number")
 
     __table_args__ = (Index("ix_screenings_retention", "deleted", "created"), {"sqlite_autoincrement": True})
