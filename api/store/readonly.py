@@ -37,10 +37,10 @@ class StoreReader:
     def __init__(self, places: StorePlaces, lock_timeout_s: float = 5.0) -> None:
         self.places = places
         self._lock_timeout_s = lock_timeout_s
-        self._url = database_url(places.database, places.folder)
-        if places.database is None and not Path(self._url.database or "").is_file():
+        self.url = database_url(places.database, places.folder)
+        if places.database is None and not Path(self.url.database or "").is_file():
             raise UsageError("store.nothing_there", folder=str(places.folder))
-        self.reader = open_reader(self._url, lock_timeout_s)
+        self.reader = open_reader(self.url, lock_timeout_s)
         try:
             with mapped_errors(), self.reader.connect() as connection:
                 if not inspect(connection).get_table_names():
@@ -74,7 +74,7 @@ class StoreReader:
 
     def log(self, action: str, **details: str | int) -> None:
         """Adds an entry to the audit log, in the order of whatever the service adds."""
-        writer = open_writer(self._url, self._lock_timeout_s)
+        writer = open_writer(self.url, self._lock_timeout_s)
         try:
             with acting("command"), mapped_errors(), Session(writer) as session, session.begin():
                 append_events(session, AuditEvent(action, details=details))
