@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import cv2
@@ -27,6 +27,7 @@ from dafec.outline import (
     outline_from_quad,
     outline_from_zone,
 )
+from dafec.page_cache import MeasurementCache
 from dafec.registration import Registration, register
 from dafec.sides import map_points, quad_to_quad
 
@@ -56,6 +57,7 @@ class Page:
     frame_from_page: FloatArray  # (3, 3) homography, page pixels to primary frame pixels
     mrz_boxes_mm: tuple[tuple[float, float, float, float], ...] = ()  # x, y, width, height of each MRZ line read
     cropped_fraction: float = 0.0  # of the document's area that lies outside the primary frame, 0..1
+    measured: MeasurementCache = field(init=False, repr=False, default_factory=MeasurementCache)  # shared by checks
 
 
 def format_of_read(read: MrzRead) -> DocumentFormat | None:

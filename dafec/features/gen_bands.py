@@ -24,14 +24,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from dafec.capture import Light
-from dafec.features.contract import CheckContext, CheckResult, Outcome
-from dafec.features.gen_photo_place import find_photo
-from dafec.features.gen_words import Field, Picture, Print, find_prints, look_at
+from dafec.features.contract import CheckContext, CheckResult
+from dafec.features.gen_result import Measured, Reporter
+from dafec.features.gen_words import Field, Picture, Print, look_at, page_prints
 from dafec.geometry import BoxMm
 
 __all__ = ["BandContradiction"]
@@ -74,24 +75,24 @@ class BandContradiction:
     lights: tuple[Light, ...] = ("visible", "ir")
     min_dpi: float = 180.0
     needs_series: bool = False
+    _report = Reporter("GEN-bands", 1, _SOURCE, _CALIBRATION, (0.0, _GAP_DOUBT))
 
     def run(self, context: CheckContext) -> CheckResult:
         """Compare every word's look in infrared with that of its siblings."""
         page = context.page
         if page is None:
-            return self._result("undetermined", "few_words")
+            return self._report.result("undetermined", "few_words", values={"count": 0})
         registration = page.registration.get("ir")
         if registration is not None and not registration.reliable:
-            return self._result("undetermined", "unregistered")
+            return self._report.result("undetermined", "unregistered")
         if context.quality.has("repeats_visible", "ir"):
-            return self._result("undetermined", "not_infrared")
+            return self._report.result("undetermined", "not_infrared")
         if context.quality.has("blurred", "visible") or context.quality.has("blurred", "ir"):
-            return self._result("undetermined", "blurred")
-        place = find_photo(page)
+            return self._report.result("undetermined", "blurred")
         visible, infrared = look_at(page, "visible"), look_at(page, "ir")
-        prints = find_prints(page, visible, place.box if place is not None else None)
+        prints = page_prints(page)
         if len(prints) < _MIN_WORDS:
-            return self._result("undetermined", "few_words", values={"count": len(prints)})
+            return self._report.result("undetermined", "few_words", values={"count": len(prints)})
         return self._judge(_pairs(prints, visible, infrared))
 
     def _judge(self, pairs: list[_Pair]) -> CheckResult:
@@ -104,56 +105,43 @@ class BandContradiction:
             relative = float(share[at]) / usual_share
             if relative < _SHARE_FAIL:
                 values["value"] = round(relative, 2)
-                return self._result("failed", "fades", relative, pairs[at].box, values, _LLR_FAILED, "share")
+                return self._found("failed", "fades", _of_share(relative), pairs[at].box, values)
             if relative < _SHARE_DOUBT:
                 values["value"] = round(relative, 2)
-                return self._result("undetermined", "marginal", relative, pairs[at].box, values, 0.0, "share")
+                return self._found("undetermined", "marginal", _of_share(relative), pairs[at].box, values)
         if usual_share < _FADED and agree >= _AGREE and float(share.max()) > usual_share + _REVERSE:
             at = int(np.argmax(share))
             values["value"] = round(float(share[at]), 2)
-            return self._result("failed", "stays", float(share[at]), pairs[at].box, values, _LLR_FAILED, "share")
+            return self._found(
+                "failed", "stays", Measured(float(share[at]), "share", (None, _REVERSE)), pairs[at].box, values
+            )
         # A word that fades has no shape in infrared to compare.
         there = share > max(0.4 * usual_share, 0.1)
         if usual_share < _USUAL_SHARE or usual < _USUAL_LIKENESS or int(there.sum()) < _MIN_WORDS:
-            return self._result("undetermined", "too_soft", values=values)
+            return self._report.result("undetermined", "too_soft", values=values)
         at = int(np.argmin(np.where(there, likeness, 2.0)))
         gap = max(usual - float(likeness[at]), 0.0)
         values["value"] = round(gap, 2)
         if gap > _GAP_FAIL:
-            return self._result("failed", "differs", gap, pairs[at].box, values, _LLR_FAILED)
+            return self._found("failed", "differs", Measured(gap, "correlation"), pairs[at].box, values)
         if gap > _GAP_DOUBT:
-            return self._result("undetermined", "marginal", gap, pairs[at].box, values)
-        return self._result("passed", "passed", gap, pairs[at].box, values, _LLR_PASSED)
+            return self._found("undetermined", "marginal", Measured(gap, "correlation"), pairs[at].box, values)
+        return self._found("passed", "passed", Measured(gap, "correlation"), pairs[at].box, values)
 
-    def _result(
+    def _found(
         self,
-        outcome: Outcome,
+        outcome: Literal["passed", "failed", "undetermined"],
         reason: str,
-        value: float | None = None,
-        region: BoxMm | None = None,
-        values: dict[str, str | int | float] | None = None,
-        llr: float = 0.0,
-        kind: str = "gap",
+        measured: Measured,
+        region: BoxMm,
+        values: dict[str, str | int | float],
     ) -> CheckResult:
-        gap = kind == "gap"
-        expected: tuple[float | None, float | None] = (0.0, _GAP_DOUBT) if gap else (_SHARE_FAIL, None)
-        unit = "correlation" if gap else "share"
-        if reason == "stays":
-            expected = (None, _REVERSE)
-        return CheckResult(
-            id=self.id,
-            version=self.version,
-            result=outcome,
-            value=None if value is None else round(value, 3),
-            unit=None if value is None else unit,
-            expected=expected,
-            source=_SOURCE,
-            region_mm=region,
-            llr=llr,
-            calibration=_CALIBRATION if llr else "none",
-            message=f"checks.GEN-bands.{reason}",
-            values=values or {},
-        )
+        llr = {"passed": _LLR_PASSED, "failed": _LLR_FAILED, "undetermined": 0.0}[outcome]
+        return self._report.result(outcome, reason, measured=measured, region=region, values=values, llr=llr)
+
+
+def _of_share(relative: float) -> Measured:
+    return Measured(relative, "share", (_SHARE_FAIL, None))
 
 
 def _pairs(prints: list[Print], visible: Picture, infrared: Picture) -> list[_Pair]:

@@ -18,9 +18,10 @@ from __future__ import annotations
 import math
 
 from dafec.capture import Light
-from dafec.features.contract import CheckContext, CheckResult, Outcome
+from dafec.features.contract import CheckContext, CheckResult
 from dafec.features.gen_copy_measure import InfraredFigures, measure_colour, measure_grid, measure_infrared
 from dafec.features.gen_print_score import CALIBRATION, Score
+from dafec.features.gen_result import Measured, Reporter
 from dafec.geometry import BoxMm
 from dafec.page import Page
 
@@ -49,83 +50,65 @@ class Recapture:
     lights: tuple[Light, ...] = ("visible",)
     min_dpi: float = 0.0
     needs_series: bool = False
+    _report = Reporter("GEN-copy", 1, _SOURCE, CALIBRATION)
 
     def run(self, context: CheckContext) -> CheckResult:
         """Look for a screen's pixels, for colour, and for a response in infrared."""
         page = context.page
         if page is None or "visible" not in page.images:
-            return self._result("not_supported", "no_page")
+            return self._report.result("not_supported", "no_page")
         region = BoxMm(_INSET_MM, _INSET_MM, page.width_mm - 2 * _INSET_MM, page.height_mm - 2 * _INSET_MM)
         visible = page.images["visible"]
         if min(visible.shape[:2]) < 16 * _INSET_MM * page.px_per_mm / 4 or min(visible.shape[:2]) < 150:
-            return self._result("undetermined", "too_small", region=region)
+            return self._report.result("undetermined", "too_small", region=region)
         grid = measure_grid(visible, page.px_per_mm)
         values: dict[str, str | int | float] = {}
-        measured: tuple[float, str, tuple[float | None, float | None]] | None = None
+        measured: Measured | None = None
         if grid is not None:
             values["value"] = round(grid, 2)
-            measured = (round(grid, 3), "coherence out of phase", (0.0, _GRID[0]))
+            measured = Measured(grid, "coherence out of phase", (0.0, _GRID[0]))
             if grid >= _GRID[1]:
-                return self._result("failed", "screen", measured, region, values, _GRID_SCORE.llr(grid))
+                return self._report.result(
+                    "failed", "screen", measured=measured, region=region, values=values, llr=_GRID_SCORE.llr(grid)
+                )
         infrared = _infrared(context, page)
         if infrared is not None and infrared.brightness < _DARK and infrared.detail < _BLANK:
             values["infrared"] = round(infrared.brightness, 2)
-            return self._result("undetermined", "dark", measured, region, values, _LLR_DARK)
+            return self._report.result(
+                "undetermined", "dark", measured=measured, region=region, values=values, llr=_LLR_DARK
+            )
         return self._judge_colour(page, infrared, measured, region, values)
 
     def _judge_colour(
         self,
         page: Page,
         infrared: InfraredFigures | None,
-        measured: tuple[float, str, tuple[float | None, float | None]] | None,
+        measured: Measured | None,
         region: BoxMm,
         values: dict[str, str | int | float],
     ) -> CheckResult:
         colour = measure_colour(page.images["visible"], page.px_per_mm)
         if colour is None or colour.monochrome or measured is None:
-            return self._result("undetermined", "no_colour", measured, region, values)
+            return self._report.result("undetermined", "no_colour", measured=measured, region=region, values=values)
         if page.outline_source == "frame":
-            return self._result("undetermined", "no_outline", measured, region, values)
+            return self._report.result("undetermined", "no_outline", measured=measured, region=region, values=values)
         chroma = math.sqrt(colour.chroma * colour.extreme)
         values["chroma"] = round(chroma, 2)
-        of_colour = (round(chroma, 3), "CIELAB", (_COLOUR[0], None))
+        of_colour = Measured(chroma, "CIELAB", (_COLOUR[0], None))
         if chroma <= _COLOUR[1]:
             alike = infrared is not None and infrared.likeness >= _ALIKE
             reason, llr = ("toner", _LLR_GREY_ALIKE) if alike else ("grey", _LLR_GREY)
-            return self._result("failed", reason, of_colour, region, values, llr)
+            return self._report.result("failed", reason, measured=of_colour, region=region, values=values, llr=llr)
         if chroma < _COLOUR[0]:
-            return self._result("undetermined", "pale", of_colour, region, values)
-        if measured[0] > _GRID[0]:
-            llr = max(0.0, _GRID_SCORE.llr(measured[0]))
-            return self._result("undetermined", "unclear", measured, region, values, llr)
+            return self._report.result("undetermined", "pale", measured=of_colour, region=region, values=values)
+        if measured.value > _GRID[0]:
+            llr = max(0.0, _GRID_SCORE.llr(measured.value))
+            return self._report.result(
+                "undetermined", "unclear", measured=measured, region=region, values=values, llr=llr
+            )
         if page.dpi is None or page.dpi < _SEES_PIXELS_DPI:
-            return self._result("undetermined", "coarse", measured, region, values)
-        return self._result("passed", "passed", measured, region, values, _LLR_PASSED)
-
-    def _result(
-        self,
-        outcome: Outcome,
-        reason: str,
-        measured: tuple[float, str, tuple[float | None, float | None]] | None = None,
-        region: BoxMm | None = None,
-        values: dict[str, str | int | float] | None = None,
-        llr: float = 0.0,
-    ) -> CheckResult:
-        value, unit, expected = measured if measured is not None else (None, None, None)
-        return CheckResult(
-            id=self.id,
-            version=self.version,
-            result=outcome,
-            value=value,
-            unit=unit,
-            expected=expected,
-            source=_SOURCE,
-            region_mm=region,
-            llr=llr,
-            calibration=CALIBRATION if llr else "none",
-            message=f"checks.{self.id}.{reason}",
-            values=values or {},
-        )
+            return self._report.result("undetermined", "coarse", measured=measured, region=region, values=values)
+        return self._report.result("passed", "passed", measured=measured, region=region, values=values, llr=_LLR_PASSED)
 
 
 def _infrared(context: CheckContext, page: Page) -> InfraredFigures | None:

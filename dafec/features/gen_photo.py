@@ -28,8 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec.capture import Light
-from dafec.features.contract import CheckContext, CheckResult, Outcome
+from dafec.features.contract import CheckContext, CheckResult
 from dafec.features.gen_photo_place import PhotoPlace, find_photo
+from dafec.features.gen_result import Measured, Reporter
 from dafec.geometry import BoxMm
 from dafec.page import Page
 
@@ -66,24 +67,25 @@ class PhotoBorder:
     lights: tuple[Light, ...] = ("visible",)
     min_dpi: float = 180.0
     needs_series: bool = False
+    _report = Reporter("GEN-photo", 1, _SOURCE, _CALIBRATION)
 
     def run(self, context: CheckContext) -> CheckResult:
         """Find the portrait and measure its border."""
         page = context.page
         place = find_photo(page) if page is not None else None
         if page is None or place is None:
-            return self._result("undetermined", "no_photo")
+            return self._report.result("undetermined", "no_photo")
         if sum(place.sides) < 3:
-            return self._result("undetermined", "no_border", region=place.box)
+            return self._report.result("undetermined", "no_border", region=place.box)
         if "uv" not in page.images:
-            return self._result("undetermined", "no_uv", region=place.box)
+            return self._report.result("undetermined", "no_uv", region=place.box)
         if context.quality.has("repeats_visible", "uv") or context.quality.has("overexposed", "uv"):
-            return self._result("undetermined", "exposure", region=place.box)
+            return self._report.result("undetermined", "exposure", region=place.box)
         registration = page.registration.get("uv")
         if registration is not None and not registration.reliable:
-            return self._result("undetermined", "unregistered", region=place.box)
+            return self._report.result("undetermined", "unregistered", region=place.box)
         if float(np.median(page.images["uv"][::16, ::16].max(axis=-1))) < _UNLIT_UV:
-            return self._result("undetermined", "exposure", region=place.box)
+            return self._report.result("undetermined", "exposure", region=place.box)
         return self._judge(place, _measure(page, place))
 
     def _judge(self, place: PhotoPlace, border: _Border) -> CheckResult:
@@ -92,35 +94,17 @@ class PhotoBorder:
             found.append(("ridge", border.ridge, _RIDGE, _RIDGE_DOUBT))
         name, value, limit, doubt = max(found, key=lambda one: one[1] / one[2])
         values: dict[str, str | int | float] = {"value": round(max(value, 0.0), 3), "limit": limit}
-        kind = (value, doubt)
+        border_value = Measured(value, "share", (None, doubt))
         if value > limit:
-            return self._result("failed", name, kind, place.box, values, _LLR_FAILED)
+            return self._report.result(
+                "failed", name, measured=border_value, region=place.box, values=values, llr=_LLR_FAILED
+            )
         if value > doubt:
-            return self._result("undetermined", "marginal", kind, place.box, values)
-        return self._result("passed", "passed", kind, place.box, values, _LLR_PASSED)
-
-    def _result(
-        self,
-        outcome: Outcome,
-        reason: str,
-        value: tuple[float, float] | None = None,
-        region: BoxMm | None = None,
-        values: dict[str, str | int | float] | None = None,
-        llr: float = 0.0,
-    ) -> CheckResult:
-        return CheckResult(
-            id=self.id,
-            version=self.version,
-            result=outcome,
-            value=None if value is None else round(value[0], 3),
-            unit=None if value is None else "share",
-            expected=None if value is None else (None, value[1]),
-            source=_SOURCE,
-            region_mm=region,
-            llr=llr,
-            calibration=_CALIBRATION if llr else "none",
-            message=f"checks.GEN-photo.{reason}",
-            values=values or {},
+            return self._report.result(
+                "undetermined", "marginal", measured=border_value, region=place.box, values=values
+            )
+        return self._report.result(
+            "passed", "passed", measured=border_value, region=place.box, values=values, llr=_LLR_PASSED
         )
 
 

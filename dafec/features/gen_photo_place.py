@@ -125,7 +125,11 @@ def _frame(
 
 
 def find_photo(page: Page) -> PhotoPlace | None:
-    """The portrait of a page with a visible picture; None where there is nothing like one."""
+    """The portrait of a page with a visible picture; None where there is nothing like one. Found once for a page."""
+    return page.measured.get("photo", lambda: _find_photo(page))
+
+
+def _find_photo(page: Page) -> PhotoPlace | None:
     small, scale = _tone(page)
     boxes = _blocks(small, scale, page)
     if not boxes:

@@ -13,9 +13,10 @@ Limits lie between the genuine and the reprinted of this project's synthetic doc
 from __future__ import annotations
 
 from dafec.capture import Light
-from dafec.features.contract import CheckContext, CheckResult, Outcome
+from dafec.features.contract import CheckContext, CheckResult
 from dafec.features.gen_print_measure import PrintFigures, measure_print
 from dafec.features.gen_print_score import CALIBRATION, Score
+from dafec.features.gen_result import Measured, Reporter
 from dafec.geometry import BoxMm
 from dafec.page import Page
 
@@ -42,18 +43,19 @@ class PrintProcess:
     lights: tuple[Light, ...] = ("visible",)
     min_dpi: float = 350.0
     needs_series: bool = False
+    _report = Reporter("GEN-print", 1, _SOURCE, CALIBRATION)
 
     def run(self, context: CheckContext) -> CheckResult:
         """Measure the page's print and judge it."""
         page = context.page
         if page is None or "visible" not in page.images:
-            return self._result("not_supported", "no_page")
+            return self._report.result("not_supported", "no_page")
         region = _inside(page)
         if context.quality.has("blurred", "visible"):
-            return self._result("undetermined", "blurred", region=region)
+            return self._report.result("undetermined", "blurred", region=region)
         figures = measure_print(page.images["visible"], page.px_per_mm)
         if figures is None:
-            return self._result("undetermined", "too_small", region=region)
+            return self._report.result("undetermined", "too_small", region=region)
         return self._judge(figures, region)
 
     def _judge(self, found: PrintFigures, region: BoxMm) -> CheckResult:
@@ -68,47 +70,27 @@ class PrintProcess:
             "order": round(found.order, 2),
             "power": round(found.power, 2),
         }
-        screen = (round(peak, 3), "ln above surroundings", (None, low))
-        order = (round(found.order, 3), "ln mean over median power", (_ORDER[0], None))
+        screen = Measured(peak, "ln above surroundings", (None, low))
+        order = Measured(found.order, "ln mean over median power", (_ORDER[0], None))
         if peak >= high:
-            return self._result("failed", "screen", screen, region, values, score.llr(peak))
+            return self._report.result(
+                "failed", "screen", measured=screen, region=region, values=values, llr=score.llr(peak)
+            )
         if found.power < _FAINT:
-            return self._result("undetermined", "faint", order, region, values)
+            return self._report.result("undetermined", "faint", measured=order, region=region, values=values)
         if found.order <= _ORDER[1]:
-            return self._result("failed", "drops", order, region, values, _ORDER_SCORE.llr(found.order))
+            return self._report.result(
+                "failed", "drops", measured=order, region=region, values=values, llr=_ORDER_SCORE.llr(found.order)
+            )
         if peak > low:
-            return self._result(
-                "undetermined", "unclear", screen, region, values, min(max(0.0, score.llr(peak)), _MOST_UNCLEAR)
+            llr = min(max(0.0, score.llr(peak)), _MOST_UNCLEAR)
+            return self._report.result(
+                "undetermined", "unclear", measured=screen, region=region, values=values, llr=llr
             )
         if found.order < _ORDER[0]:
             llr = min(max(0.0, _ORDER_SCORE.llr(found.order)), _MOST_UNCLEAR)
-            return self._result("undetermined", "unclear", order, region, values, llr)
-        return self._result("passed", "passed", order, region, values, _LLR_PASSED)
-
-    def _result(
-        self,
-        outcome: Outcome,
-        reason: str,
-        measured: tuple[float, str, tuple[float | None, float | None]] | None = None,
-        region: BoxMm | None = None,
-        values: dict[str, str | int | float] | None = None,
-        llr: float = 0.0,
-    ) -> CheckResult:
-        value, unit, expected = measured if measured is not None else (None, None, None)
-        return CheckResult(
-            id=self.id,
-            version=self.version,
-            result=outcome,
-            value=value,
-            unit=unit,
-            expected=expected,
-            source=_SOURCE,
-            region_mm=region,
-            llr=llr,
-            calibration=CALIBRATION if llr else "none",
-            message=f"checks.{self.id}.{reason}",
-            values=values or {},
-        )
+            return self._report.result("undetermined", "unclear", measured=order, region=region, values=values, llr=llr)
+        return self._report.result("passed", "passed", measured=order, region=region, values=values, llr=_LLR_PASSED)
 
 
 def _inside(page: Page) -> BoxMm:

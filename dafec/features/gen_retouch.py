@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec.capture import Light
-from dafec.features.contract import CheckContext, CheckResult, Outcome
-from dafec.features.gen_photo_place import find_photo
-from dafec.features.gen_words import Picture, Print, find_prints, look_at
+from dafec.features.contract import CheckContext, CheckResult
+from dafec.features.gen_result import Measured, Reporter
+from dafec.features.gen_words import Picture, Print, look_at, page_prints
 from dafec.geometry import BoxMm
 
 __all__ = ["LocalContradiction"]
@@ -64,19 +64,19 @@ class LocalContradiction:
     lights: tuple[Light, ...] = ("visible",)
     min_dpi: float = 250.0
     needs_series: bool = False
+    _report = Reporter("GEN-retouch", 1, _SOURCE, _CALIBRATION, (0.0, _DOUBT))
 
     def run(self, context: CheckContext) -> CheckResult:
         """Compare every word's ground and depth with those of its siblings."""
         page = context.page
         if page is None:
-            return self._result("undetermined", "few_words", values={"count": 0})
+            return self._report.result("undetermined", "few_words", values={"count": 0})
         if context.quality.has("blurred", "visible"):
-            return self._result("undetermined", "blurred")
-        place = find_photo(page)
+            return self._report.result("undetermined", "blurred")
         picture = look_at(page, "visible")
-        prints = find_prints(page, picture, place.box if place is not None else None)
+        prints = page_prints(page)
         if len(prints) < _MIN_WORDS:
-            return self._result("undetermined", "few_words", values={"count": len(prints)})
+            return self._report.result("undetermined", "few_words", values={"count": len(prints)})
         looks = _looks(picture, prints)
         found = {name: _farthest(looks, name) for name in _LIMITS}
         name = max(found, key=lambda key: found[key][0] / _LIMITS[key])
@@ -87,35 +87,12 @@ class LocalContradiction:
         limit = _LIMITS[name]
         values: dict[str, str | int | float] = {"value": round(distance, 2), "limit": limit, "count": count}
         relative = distance / limit
+        share = Measured(relative, "share of limit")
         if relative > _FAIL:
-            return self._result("failed", name, relative, box, values, _LLR_FAILED)
+            return self._report.result("failed", name, measured=share, region=box, values=values, llr=_LLR_FAILED)
         if relative > _DOUBT:
-            return self._result("undetermined", "marginal", relative, box, values)
-        return self._result("passed", "passed", relative, box, values, _LLR_PASSED)
-
-    def _result(
-        self,
-        outcome: Outcome,
-        reason: str,
-        value: float | None = None,
-        region: BoxMm | None = None,
-        values: dict[str, str | int | float] | None = None,
-        llr: float = 0.0,
-    ) -> CheckResult:
-        return CheckResult(
-            id=self.id,
-            version=self.version,
-            result=outcome,
-            value=None if value is None else round(value, 3),
-            unit=None if value is None else "share of limit",
-            expected=(0.0, _DOUBT),
-            source=_SOURCE,
-            region_mm=region,
-            llr=llr,
-            calibration=_CALIBRATION if llr else "none",
-            message=f"checks.GEN-retouch.{reason}",
-            values=values or {},
-        )
+            return self._report.result("undetermined", "marginal", measured=share, region=box, values=values)
+        return self._report.result("passed", "passed", measured=share, region=box, values=values, llr=_LLR_PASSED)
 
 
 def _ratio(values: NDArray[np.float32], inside: NDArray[np.bool_], ring: NDArray[np.bool_]) -> float:

@@ -281,6 +281,10 @@ def measure_zone(page: Page, read: MrzRead, *, infrared: bool) -> ZonePrint | No
     Raises:
         InstallationError: the templates are missing or damaged.
     """
+    return page.measured.get(("zone", read.texts, infrared), lambda: _measure_zone(page, read, infrared=infrared))
+
+
+def _measure_zone(page: Page, read: MrzRead, *, infrared: bool) -> ZonePrint | None:
     page_from_frame = np.asarray(np.linalg.inv(page.frame_from_page), np.float64)
     cells, scale = _templates()
     prepared = []

@@ -18,12 +18,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec.capture import Light
+from dafec.features.gen_photo_place import find_photo
 from dafec.features.zones import mrz_region
 from dafec.geometry import BoxMm
 from dafec.page import Page
 from dafec.quality import luminance
 
-__all__ = ["SCALE", "Field", "Picture", "Print", "Word", "absorbance", "find_prints", "look_at", "reduced"]
+__all__ = [
+    "SCALE",
+    "Field",
+    "Picture",
+    "Print",
+    "Word",
+    "absorbance",
+    "find_prints",
+    "look_at",
+    "page_prints",
+    "reduced",
+]
 
 SCALE = 8.0  # pixels a millimetre everything is measured at
 _PAPER_MM = 2.2  # wider than any stroke
@@ -100,7 +112,21 @@ class Print:
 
 
 def look_at(page: Page, light: Light) -> Picture:
-    """A light brought to the measuring scale, with its absorbance."""
+    """A light brought to the measuring scale, with its absorbance; measured once for a page."""
+    return page.measured.get(("picture", light), lambda: _look_at(page, light))
+
+
+def page_prints(page: Page) -> list[Print]:
+    """``find_prints`` of a page's visible light, outside its portrait; found once for a page."""
+
+    def find() -> list[Print]:
+        place = find_photo(page)
+        return find_prints(page, look_at(page, "visible"), place.box if place is not None else None)
+
+    return page.measured.get("prints", find)
+
+
+def _look_at(page: Page, light: Light) -> Picture:
     image, scale = reduced(page, light)
     grey = luminance(image)
     # The lightest channel: what absorbs in all of them is black; stamps, labels and guilloches in colours fall away.

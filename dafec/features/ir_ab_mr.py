@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec.capture import Light
-from dafec.features.contract import CheckContext, CheckResult, Outcome
+from dafec.features.contract import CheckContext, CheckResult
+from dafec.features.gen_result import Measured, Reporter
 from dafec.features.zones import crop, decode_srgb, local_paper, mrz_region
 from dafec.geometry import BoxMm
 from dafec.outline import MRZ_LAYOUT
@@ -159,43 +160,54 @@ class MrzInfraredContrast:
     lights: tuple[Light, ...] = ("ir",)
     min_dpi: float = 150.0
     needs_series: bool = False
+    _report = Reporter("IR-AB-MR", 1, _SOURCE, _CALIBRATION, (_PASS, 1.0))
 
     def run(self, context: CheckContext) -> CheckResult:
         """Measure the zone's print contrast signal in infrared and judge it."""
         page = context.page
         region = mrz_region(page) if page is not None else None
         if page is None or region is None or region.width < 20 or region.height < 4:
-            return self._result("undetermined", "no_zone")
+            return self._report.result("undetermined", "no_zone")
         infrared, paper = _darkness(page, "ir", region)
         level = float(np.median(paper))
         noise = float(np.std(infrared * paper))
         if not _PAPER_RANGE[0] <= level <= _PAPER_RANGE[1] or noise < _MIN_NOISE:
-            return self._result("undetermined", "exposure", region=region, values={"paper": round(level, 3)})
+            return self._report.result("undetermined", "exposure", region=region, values={"paper": round(level, 3)})
         registration = page.registration.get("ir")
         if registration is not None and not registration.reliable:
             return self._unregistered(page, region, infrared)
         judged = self._judge(context, region, _measure(page, region, infrared))
         if judged.result != "failed" and context.quality.has("repeats_visible", "ir"):
-            return self._result("undetermined", "not_infrared", judged.value, region, dict(judged.values))
+            measured = _signal(judged.value) if judged.value is not None else None
+            return self._report.result(
+                "undetermined", "not_infrared", measured=measured, region=region, values=judged.values
+            )
         return judged
 
     def _judge(self, context: CheckContext, region: BoxMm, contrast: _Contrast) -> CheckResult:
         value = contrast.value
+        signal = _signal(value)
         values: dict[str, str | int | float] = {"value": round(value, 2), "core": round(contrast.core, 2)}
         if np.isfinite(contrast.visible):
             values |= {"visible": round(contrast.visible, 2), "ratio": round(contrast.ratio, 2)}
             if contrast.visible < _MIN_VISIBLE:
-                return self._result("undetermined", "pale", value, region, values)
+                return self._report.result("undetermined", "pale", measured=signal, region=region, values=values)
         if len(contrast.vanished) >= 2 and value >= _FAIL:
             values["count"] = len(contrast.vanished)
-            return self._result("failed", "altered", value, _hull(contrast.vanished), values, _LLR_ALTERED)
+            return self._report.result(
+                "failed", "altered", measured=signal, region=_hull(contrast.vanished), values=values, llr=_LLR_ALTERED
+            )
         if value >= _PASS and contrast.ratio >= _MIN_RATIO:
-            return self._result("passed", "passed", value, region, values, _LLR_PASSED)
+            return self._report.result(
+                "passed", "passed", measured=signal, region=region, values=values, llr=_LLR_PASSED
+            )
         if context.quality.has("blurred", "ir"):
-            return self._result("undetermined", "blurred", value, region, values)
+            return self._report.result("undetermined", "blurred", measured=signal, region=region, values=values)
         if value < _FAIL:
-            return self._result("failed", "failed", value, region, values, _LLR_FAILED)
-        return self._result("undetermined", "marginal", value, region, values)
+            return self._report.result(
+                "failed", "failed", measured=signal, region=region, values=values, llr=_LLR_FAILED
+            )
+        return self._report.result("undetermined", "marginal", measured=signal, region=region, values=values)
 
     def _unregistered(self, page: Page, region: BoxMm, infrared: NDArray[np.float32]) -> CheckResult:
         """Without registration one thing can still be said: that nothing dark is there at all.
@@ -211,32 +223,19 @@ class MrzInfraredContrast:
             printed = float(np.quantile(visible[strokes], 0.75)) if strokes.any() else 0.0
             if printed >= _MIN_VISIBLE:
                 values: dict[str, str | int | float] = {"value": round(darkest, 2), "visible": round(printed, 2)}
-                return self._result("failed", "absent", max(darkest, 0.0), region, values, _LLR_FAILED)
-        return self._result("undetermined", "unregistered", region=region)
+                return self._report.result(
+                    "failed",
+                    "absent",
+                    measured=_signal(max(darkest, 0.0)),
+                    region=region,
+                    values=values,
+                    llr=_LLR_FAILED,
+                )
+        return self._report.result("undetermined", "unregistered", region=region)
 
-    def _result(
-        self,
-        outcome: Outcome,
-        reason: str,
-        value: float | None = None,
-        region: BoxMm | None = None,
-        values: dict[str, str | int | float] | None = None,
-        llr: float = 0.0,
-    ) -> CheckResult:
-        return CheckResult(
-            id=self.id,
-            version=self.version,
-            result=outcome,
-            value=None if value is None else round(value, 3),
-            unit=None if value is None else "PCS",
-            expected=(_PASS, 1.0),
-            source=_SOURCE,
-            region_mm=region,
-            llr=llr,
-            calibration=_CALIBRATION if llr else "none",
-            message=f"checks.IR-AB-MR.{reason}",
-            values=values or {},
-        )
+
+def _signal(value: float) -> Measured:
+    return Measured(value, "PCS")
 
 
 def _hull(boxes: tuple[BoxMm, ...]) -> BoxMm:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from dafec.capture import Light
 from dafec.features.contract import CheckContext, CheckResult, Outcome
+from dafec.features.gen_result import Measured, Reporter
 from dafec.features.zones import crop, mrz_region, photo_region, text_region
 from dafec.geometry import BoxMm
 from dafec.page import Page
@@ -186,6 +187,7 @@ class UvBrightness:
 
     def __init__(self, check_id: str, region: Callable[[Page], BoxMm | None]) -> None:
         self.id = check_id
+        self._report = Reporter(check_id, self.version, _SOURCE, _CALIBRATION, (0.0, _DULL))
         self._region = region
 
     def run(self, context: CheckContext) -> CheckResult:
@@ -234,21 +236,9 @@ class UvBrightness:
             }
             if np.isfinite(paper.blue):
                 values["blue"] = round(paper.blue, 2)
+        brightness = None if paper is None else Measured(paper.brightness, "of full scale")
         llr = _LLR.get(reason, 0.0)
-        return CheckResult(
-            id=self.id,
-            version=self.version,
-            result=outcome,
-            value=None if paper is None else round(paper.brightness, 3),
-            unit=None if paper is None else "of full scale",
-            expected=(0.0, _DULL),
-            source=_SOURCE,
-            region_mm=region,
-            llr=llr,
-            calibration=_CALIBRATION if llr else "none",
-            message=f"checks.{self.id}.{reason}",
-            values=values,
-        )
+        return self._report.result(outcome, reason, measured=brightness, region=region, values=values, llr=llr)
 
 
 #: In order of significance: the mandatory one (TR-03135 C.15) first.
