@@ -14,6 +14,7 @@ those of the guideline, so that the export needs nothing that is not already her
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -21,7 +22,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from dafec.capture import Light
 from dafec.errors import InputError
-from dafec.features.contract import CheckResult, Outcome
+from dafec.features.contract import CheckResult, HeatMap, Outcome
 from dafec.geometry import DocumentFormat
 from dafec.messages import LANGUAGES, text
 from dafec.ocr.mrz_object import mrz_object
@@ -38,6 +39,7 @@ __all__ = [
     "DecisionInfo",
     "DocumentInfo",
     "FrameInfo",
+    "HeatMapInfo",
     "MrzInfo",
     "PageInfo",
     "QualityInfo",
@@ -203,6 +205,13 @@ class ReadingInfo(_Model):
     agrees: bool = Field(description="Every line equals mrz.lines.")
 
 
+class HeatMapInfo(_Model):
+    """Where on the page a check sees what it found."""
+
+    cell_mm: float = Field(description="Side of one pixel; the first one's top left corner is the page's.")
+    png: str = Field(description="Greyscale PNG, base64: 0 nothing .. 255 as strong as the check can say.")
+
+
 class CheckInfo(_Model):
     """What one check found."""
 
@@ -219,6 +228,7 @@ class CheckInfo(_Model):
     message: str = Field(description="Catalogue key of the text.")
     values: dict[str, str | int | float] = Field(default_factory=dict, description="Placeholders of the text.")
     text: TextInfo = Field(description="The rendered text.")
+    heat_map: HeatMapInfo | None = Field(default=None, description="Evidence of what failed or is unclear.")
 
 
 class DecisionInfo(_Model):
@@ -361,7 +371,17 @@ def check_info(result: CheckResult) -> CheckInfo:
         message=result.message,
         values=dict(result.values),
         text=texts(result.message, result.values),
+        heat_map=None if result.heat_map is None else _heat_map_info(result.heat_map),
     )
+
+
+def _heat_map_info(heat: HeatMap) -> HeatMapInfo:
+    import cv2  # not for a schema or a stored report
+
+    done, data = cv2.imencode(".png", heat.shade, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    if not done:
+        raise ValueError("a heat map could not be encoded")
+    return HeatMapInfo(cell_mm=round(heat.cell_mm, 4), png=base64.b64encode(data.tobytes()).decode("ascii"))
 
 
 def report_schema() -> dict[str, Any]:

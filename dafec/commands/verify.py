@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,9 @@ from dafec.errors import InputError
 from dafec.messages import Language, text
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from dafec.report import Report
 
 __all__ = ["differences", "verify"]
@@ -25,6 +29,8 @@ _INCIDENTAL = frozenset({"id", "created", "timings_ms", "text"})
 #: Processors of different makes add up floats in different orders; nothing a report says hangs on the fourth digit.
 #: On the machine that made the report the result is exact, and ``verify`` says which of the two it was.
 _TOLERANCE = 1e-3
+#: A heat map is 8 bits of such floats: so many steps of 255 are rounding.
+_HEAT_STEPS = 2
 
 
 def verify(
@@ -66,7 +72,9 @@ def differences(stored: object, made: object, place: str = "", *, tolerance: flo
     """Dotted places where two trees of plain JSON values differ, numbers by more than the tolerance."""
     if isinstance(stored, dict) and isinstance(made, dict):
         for name in sorted(stored.keys() | made.keys()):
-            if name not in _INCIDENTAL:
+            if name == "heat_map" and stored.get(name) and made.get(name):
+                yield from _other_heat(stored[name], made[name], f"{place}.{name}", tolerance)
+            elif name not in _INCIDENTAL:
                 yield from differences(
                     stored.get(name), made.get(name), f"{place}.{name}".lstrip("."), tolerance=tolerance
                 )
@@ -78,6 +86,33 @@ def differences(stored: object, made: object, place: str = "", *, tolerance: flo
             yield place
     elif stored != made or isinstance(stored, bool) != isinstance(made, bool):
         yield place
+
+
+def _other_heat(stored: dict[str, Any], made: dict[str, Any], place: str, tolerance: float) -> Iterator[str]:
+    """The place where two heat maps differ by more than rounding, or at all where no tolerance is given."""
+    if stored == made:
+        return
+    left, right = _shades(stored), _shades(made)
+    alike = (
+        left is not None and right is not None and left.shape == right.shape and stored["cell_mm"] == made["cell_mm"]
+    )
+    if left is None or right is None or not alike or tolerance == 0.0:
+        yield place
+    elif int(abs(left.astype(int) - right.astype(int)).max()) > _HEAT_STEPS:
+        yield place
+
+
+def _shades(heat: dict[str, Any]) -> NDArray[np.uint8] | None:
+    """A stored heat map's values; None where it is none."""
+    import cv2
+    import numpy as np
+
+    try:
+        data = np.frombuffer(base64.b64decode(heat["png"], validate=True), np.uint8)
+        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    except (ValueError, KeyError, TypeError, cv2.error):
+        return None
+    return None if picture is None else np.asarray(picture, np.uint8)
 
 
 def _is_number(value: object) -> bool:

@@ -9,9 +9,12 @@ never a pass. It raises only by mistake: the runner in ``dafec.features.registry
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dafec.capture import Light
 from dafec.geometry import BoxMm
@@ -21,7 +24,7 @@ from dafec.ocr.visual_zone import VisualZone
 from dafec.page import Page
 from dafec.quality import Quality
 
-__all__ = ["Check", "CheckContext", "CheckResult", "Outcome"]
+__all__ = ["Check", "CheckContext", "CheckResult", "HeatMap", "Outcome"]
 
 #: The five results of TR-03135 (Doc 9303-2 Appendix C.20).
 Outcome = Literal["passed", "failed", "undetermined", "not_supported", "aborted"]
@@ -40,6 +43,14 @@ class CheckContext:
     visual: VisualZone | None = None  # text of the visual zone; None: it was not read in this screening
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HeatMap:
+    """Where on the page a check sees what it found: evidence for an examiner's eye, no measurement by itself."""
+
+    shade: NDArray[np.uint8]  # (h, w), 0 nothing .. 255 as strong as the check can say
+    cell_mm: float  # side of one element; the first one's top left corner is the page's
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """What one check found."""
@@ -56,6 +67,11 @@ class CheckResult:
     calibration: str = "none"  # which calibration the ratio comes from; "none" where it is 0
     message: str = ""  # key in the catalogues
     values: Mapping[str, str | int | float] = field(default_factory=dict)  # placeholders of the message
+    heat_map: HeatMap | None = None  # of what failed or is unclear; None where the check has no map
+
+    def with_heat(self, heat_map: HeatMap) -> Self:
+        """The same result with a heat map."""
+        return replace(self, heat_map=heat_map)
 
 
 class Check(Protocol):
