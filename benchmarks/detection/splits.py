@@ -26,7 +26,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dafec.specimens.forgeries import applicable, forgers
+from dafec.specimens.forgeries import forgers, methods_for
 from dafec.specimens.plan import Request, plan_requests
 from dafec.specimens.scanners import load_scanner, scanner_names
 from dafec.specimens.series import load_series, series_codes
@@ -110,12 +110,11 @@ class DataSet:
             and len(load_scanner(name).lights) == 3
         )
 
-    def methods(self, class_id: str) -> tuple[str, ...]:
-        """Its methods of one class; all of them where the class has none held out."""
+    def methods(self, class_id: str, series: str) -> tuple[str, ...]:
+        """Its methods of one class that make sense on a series: all of them where the class has none held out."""
         held = HELD_METHODS.get(class_id, frozenset())
-        known = next(tuple(forger.methods) for forger in forgers() if forger.id == class_id)
-        fitting = tuple(method for method in known if (method in held) == self.held_methods)
-        return fitting or known
+        known = methods_for(class_id, load_series(series))
+        return tuple(method for method in known if not held or (method in held) == self.held_methods)
 
 
 SETS: Mapping[SetName, DataSet] = {
@@ -162,10 +161,9 @@ def requests_of(name: SetName, count: int, *, dpi: int = 400, seed: int = 0) -> 
 
 
 def _forged(request: Request, chosen: DataSet, classes: Sequence[str], turn: int) -> Request:
-    """The request with the class whose turn it is, or the next one that its series allows."""
-    series = load_series(request.series)
+    """The request with the class whose turn it is, or the next one that its series and the set allow."""
     order = [classes[(turn + step) % len(classes)] for step in range(len(classes))]
-    class_id = next(known for known in order if applicable(known, series))
-    methods = chosen.methods(class_id)
+    class_id = next(known for known in order if chosen.methods(known, request.series))
+    methods = chosen.methods(class_id, request.series)
     lot = np.random.default_rng([request.seed, _STREAM_METHOD])
     return replace(request, forgery=class_id, method=methods[int(lot.integers(len(methods)))], null=chosen.null)

@@ -27,7 +27,7 @@ from dafec.specimens.artwork_pictures import picture_plates
 from dafec.specimens.curves import fibres
 from dafec.specimens.inks import ink, substrate
 from dafec.specimens.model import Artwork, Grid, Issue, Plate
-from dafec.specimens.series import Series, SideSpec, load_series
+from dafec.specimens.series import Series, SideSpec, load_series, series_codes
 
 __all__ = ["draw_artwork"]
 
@@ -37,7 +37,10 @@ _FIBRE_WIDTH_MM = 0.07
 @lru_cache(maxsize=3)
 def _static(code: str, side: int, grid: Grid) -> tuple[tuple[Plate, ...], tuple[Plate, ...]]:
     """Plates under and over the personal data."""
-    series = load_series(code)
+    return _static_plates(load_series(code), side, grid)
+
+
+def _static_plates(series: Series, side: int, grid: Grid) -> tuple[tuple[Plate, ...], tuple[Plate, ...]]:
     spec = series.sides[side]
     under = [plate for layer in spec.under for plate in layer_plates(series, layer, grid)]
     under += label_plates(spec, grid)
@@ -74,7 +77,8 @@ def draw_artwork(series: Series, issue: Issue, side: int, grid: Grid) -> Artwork
         this side has; the plates of a text are named after its key, the lines of the zone ``mrz_1`` and so on.
     """
     spec = series.sides[side]
-    under, over = _static(series.code, side, grid)
+    known = series.code in series_codes()  # else it is a forger's invention, of which there is one copy
+    under, over = _static(series.code, side, grid) if known else _static_plates(series, side, grid)
     texts, boxes = field_plates(spec, issue, grid)
     if spec.portrait is not None:
         boxes["portrait"] = spec.portrait.box

@@ -1,6 +1,7 @@
 """From a request to a capture folder with its truth: the way of a synthetic document, top to bottom.
 
-    request -> issue -> forged -> artwork -> forged -> press -> object -> forged -> wear -> scan -> forged -> file
+    request -> issue, layout -> forged -> artwork -> forged -> press -> object -> forged -> wear -> scan -> forged
+            -> file
 
 Genuine documents, forgeries and null edits take the same way through the same functions; a forgery changes what it
 changes at its own stage and nothing else. One encoder makes every file.
@@ -110,8 +111,9 @@ def make_specimen(request: Request) -> Specimen:
     issue = job.edit_issue(issued) if job is not None else issued
     encoded: dict[str, bytes] = {}
     sides: list[dict[str, Any]] = []
-    for side in range(len(series.sides)):
-        frames, told = _make_side(request, series, issue, side, job)
+    layout = series if job is None else job.layout
+    for side in range(len(layout.sides)):
+        frames, told = _make_side(request, layout, issue, side, job)
         page = "" if side == 0 else f"-{side + 1}"
         for light, picture in frames.pictures.items():
             name = f"{light}{page}{suffix(request.encoder)}"

@@ -8,6 +8,7 @@ together, most of all against the rest.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -61,13 +62,16 @@ def press(artwork: Artwork, seed: int, quality: float = 1.0) -> Artwork:
     bad = 1 + 3.5 * (1 - quality)
     s = artwork.grid.px_per_mm
     personal = _shift(seed, "personal", 0.11 * bad, s)
-    plates = []
-    for index, plate in enumerate(artwork.plates):
+    plates: list[Plate] = []
+    passes: Counter[str] = Counter()
+    for plate in artwork.plates:
         if plate.role in _STILL:
             plates.append(plate)
             continue
         dx, dy = personal if plate.role in _PERSONAL else _shift(seed, _unit(plate), 0.035 * bad, s)
-        rng = np.random.default_rng([seed, 301, index])
+        what = f"{plate.role} {plate.name}"  # not its place in the order: a plate looks the same beside others
+        rng = np.random.default_rng([seed, 301, zlib.crc32(what.encode()), passes[what]])
+        passes[what] += 1
         coverage = plate.coverage if plate.screened else _line_art(plate, s, rng, bad)
         place = (plate.origin_px[0] + dx, plate.origin_px[1] + dy)
         ink = _inked(plate.ink, _thickness(seed, _unit(plate), 0.03 * bad))

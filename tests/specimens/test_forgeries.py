@@ -37,7 +37,8 @@ Bands = NDArray[np.float32]  # (h, w, 7): red, green, blue, infrared, three of l
 def cases() -> Iterator[tuple[str, str, str]]:
     for forger in forgers():
         for number, method in enumerate(forger.methods):
-            yield (PASSPORT if number % 2 == 0 else CARD), forger.id, method
+            order = (PASSPORT, CARD) if number % 2 == 0 else (CARD, PASSPORT)
+            yield next(c for c in order if method in forger.methods_for(load_series(c))), forger.id, method
 
 
 def grid_of(series: Series) -> Grid:

@@ -30,6 +30,7 @@ __all__ = [
     "applicable",
     "class_ids",
     "forgers",
+    "methods_for",
     "plan_forgery",
     "start_job",
 ]
@@ -78,6 +79,15 @@ def applicable(class_id: str, series: Series) -> bool:
     return _forger(class_id).applies(series)
 
 
+def methods_for(class_id: str, series: Series) -> tuple[str, ...]:
+    """Methods of a class that make sense on documents of a series; none where it cannot be forged this way.
+
+    Raises:
+        UsageError: ``specimens.unknown_forgery``.
+    """
+    return _forger(class_id).methods_for(series)
+
+
 def plan_forgery(
     class_id: str,
     seed: int,
@@ -94,7 +104,7 @@ def plan_forgery(
         seed: of everything that is drawn by lot.
         series: of the document.
         null: go the way without forging.
-        method: of the class; by lot where None.
+        method: of the class; by lot, of those that make sense on the series, where None.
         difficulty: 0 clumsy .. 1 a good workshop; by lot, evenly, where None.
 
     Returns:
@@ -108,11 +118,13 @@ def plan_forgery(
         raise UsageError("specimens.not_applicable", name=class_id, series=series.code)
     if method is not None and method not in forger.methods:
         raise UsageError("specimens.unknown_method", name=method, known=", ".join(forger.methods))
+    fitting = forger.methods_for(series)
+    if method is not None and method not in fitting:
+        raise UsageError("specimens.not_applicable", name=f"{class_id} {method}", series=series.code)
     if difficulty is not None and not 0.0 <= difficulty <= 1.0:
         raise UsageError("specimens.difficulty", difficulty=difficulty)
     rng = np.random.default_rng([seed, _STREAM_PLAN])
-    known = tuple(forger.methods)
-    drawn_method, drawn_difficulty = known[int(rng.integers(len(known)))], float(rng.uniform())
+    drawn_method, drawn_difficulty = fitting[int(rng.integers(len(fitting)))], float(rng.uniform())
     return ForgeryPlan(
         class_id,
         drawn_method if method is None else method,

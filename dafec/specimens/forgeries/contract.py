@@ -1,13 +1,16 @@
 """The contract of a forgery: what is planned, where it takes hold, and the truth it leaves behind.
 
-A forger has one class of THREATS and several methods. It may take hold at four stages, and does nothing at most of
-them:
+A forger has one class of THREATS and several methods; ``methods_for`` says which of them make sense on a series. It
+may take hold at five stages, and does nothing at most of them:
 
-    issue (texts)  ->  artwork (plates)  ->  object (before wear and scanner)  ->  frames (after the scanner)
+    issue (texts) -> layout (series) -> artwork (plates) -> object (before wear and scanner) -> frames (after it)
 
 ``ForgeryJob`` carries one document through them: the plan, the series, the genuine issue, a way to draw the genuine
 artwork, and the marks of what was touched. A **null edit** (``plan.null``) goes the same way through the same code and
-changes nothing: it prints the same photo by the series' own process, writes the same value, blends the same pixels.
+changes nothing: it prints the same photo by the series' own process, writes the same value, lays the same pixels back.
+
+Which lights show a forgery is declared for whole documents, and measured for places on a genuine one (``traces``): a
+black dye over a black dye shows in no light, over carbon in infrared. A region that no light shows is left out.
 
 Difficulty runs from 0, clumsy, to 1, a good workshop: how sharp, how well registered, how well matched in ink.
 """
@@ -15,14 +18,15 @@ Difficulty runs from 0, clumsy, to 1, a good workshop: how sharp, how well regis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dafec.geometry import BoxMm
-from dafec.lights import Light
+from dafec.lights import LIGHTS, Light
+from dafec.specimens.forgeries.traces import lights_that_show
 from dafec.specimens.model import Appearance, Artwork, Frames, Issue
 from dafec.specimens.series import Series
 
@@ -51,6 +55,7 @@ class Region:
     side: int
     name: str
     polygon_mm: Polygon
+    lights: frozenset[Light] = frozenset()  # in which the object itself differs there
 
 
 def box_polygon(box: BoxMm, margin_mm: float = 0.0) -> Polygon:
@@ -64,15 +69,25 @@ class Forger:
     """One class of forgery. Subclasses override the stages they take hold at."""
 
     id: ClassVar[str]
-    methods: ClassVar[Mapping[str, tuple[Light, ...]]]  # lights a method can be seen in at all
+    methods: ClassVar[Mapping[str, tuple[Light, ...]]]  # lights a method can be seen in at the most
+    #: Whether it changes places of a genuine object, so that what shows them can be measured on the artwork.
+    local: ClassVar[bool] = False
+
+    def methods_for(self, series: Series) -> tuple[str, ...]:
+        """Methods that make sense on documents of a series: all of them, unless a class says otherwise."""
+        return tuple(self.methods)
 
     def applies(self, series: Series) -> bool:
         """Whether documents of a series can be forged this way."""
-        return True
+        return bool(self.methods_for(series))
 
     def edit_issue(self, job: ForgeryJob, issue: Issue) -> Issue:
         """Texts; the same where the forgery leaves them."""
         return issue
+
+    def edit_layout(self, job: ForgeryJob, series: Series) -> Series:
+        """What is drawn; the series itself unless the forger has a layout of his own."""
+        return series
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """Plates and pieces of one side."""
@@ -97,13 +112,16 @@ class ForgeryJob:
     genuine: Issue
     draw: Draw
     issue: Issue = field(init=False)  # as edited
+    layout: Series = field(init=False)  # what is drawn
     notes: dict[str, Any] = field(default_factory=dict)  # what one stage tells the next
     regions: list[Region] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)  # texts that stand on the object though no issue has them
+    features: dict[str, str] = field(default_factory=dict)  # what became of the document's features: "perforation"
 
     def __post_init__(self) -> None:
-        """The issue is the genuine one until it is edited."""
+        """Issue and layout are the genuine ones until they are edited."""
         self.issue = self.genuine
+        self.layout = self.series
 
     def rng(self, stream: int) -> np.random.Generator:
         """Lots of one stream; the same for the same plan."""
@@ -117,13 +135,20 @@ class ForgeryJob:
         """A figure between what a clumsy hand and a good workshop make, by the plan's difficulty."""
         return clumsy + (good - clumsy) * self.plan.difficulty
 
-    def mark(self, side: int, name: str, polygon: Polygon) -> None:
-        """Notes what is touched; what lies outside the page is cut off. A null edit touches nothing."""
+    def mark(self, side: int, name: str, polygon: Polygon, lights: tuple[Light, ...] = ()) -> None:
+        """Notes what is touched; what lies outside the page is cut off. A null edit touches nothing.
+
+        Args:
+            side: of the document.
+            name: of the place.
+            polygon: its corners, millimetres.
+            lights: that show it for a reason the artwork does not tell: relief, an edit of the pictures.
+        """
         if self.plan.null:
             return
         width, height = self.series.size_mm
         inside = np.clip(polygon, 0.0, [width, height])
-        self.regions.append(Region(side, name, inside))
+        self.regions.append(Region(side, name, inside, frozenset(lights)))
 
     def mark_page(self, side: int, name: str = "page") -> None:
         """Notes that a whole side is forged."""
@@ -132,11 +157,25 @@ class ForgeryJob:
     def edit_issue(self, issue: Issue) -> Issue:
         """First stage."""
         self.issue = self.forger.edit_issue(self, issue)
+        self.layout = self.forger.edit_layout(self, self.series)
         return self.issue
 
     def edit_artwork(self, artwork: Artwork, side: int) -> Artwork:
-        """Second stage."""
-        return self.forger.edit_artwork(self, artwork, side)
+        """Second stage; then what it left is looked at in every light."""
+        edited = self.forger.edit_artwork(self, artwork, side)
+        if self.forger.local and any(region.side == side for region in self.regions):
+            as_issued = artwork if self.issue is self.genuine else self.draw(self.genuine, side)
+            self._look(as_issued, edited, side)
+        return edited
+
+    def _look(self, as_issued: Artwork, edited: Artwork, side: int) -> None:
+        """Finds the lights that show each region of a side."""
+        self.regions = [
+            replace(one, lights=one.lights | lights_that_show(as_issued, edited, one.polygon_mm))
+            if one.side == side
+            else one
+            for one in self.regions
+        ]
 
     def edit_appearance(self, appearance: Appearance, side: int) -> Appearance:
         """Third stage."""
@@ -148,13 +187,22 @@ class ForgeryJob:
 
     def truth(self) -> dict[str, Any]:
         """Class, method, difficulty, regions in millimetres, and the lights it can be seen in at all."""
+        most = self.forger.methods[self.plan.method]
+        regions = [one for one in self.regions if one.lights or not self.forger.local]
+        seen = {light for one in regions for light in one.lights} if self.forger.local else set(most)
         return {
             "class": self.plan.class_id,
             "method": self.plan.method,
             "difficulty": round(self.plan.difficulty, 3),
-            "lights": list(self.forger.methods[self.plan.method]),
+            "lights": [light for light in LIGHTS if light in seen],
+            "features": dict(sorted(self.features.items())),
             "regions": [
-                {"side": one.side, "name": one.name, "polygon_mm": np.round(one.polygon_mm, 2).tolist()}
-                for one in self.regions
+                {
+                    "side": one.side,
+                    "name": one.name,
+                    "polygon_mm": np.round(one.polygon_mm, 2).tolist(),
+                    "lights": [light for light in LIGHTS if light in (one.lights or most)],
+                }
+                for one in regions
             ],
         }

@@ -4,6 +4,14 @@ The counterfeiter of C1 and C2 scans a genuine document in visible light, keeps 
 it with the holder's data on a stock of his own. What his scanner cannot see is lost: infrared splits, luminescent
 motifs, microtext below its resolution. A better hand sets the data anew as text; a clumsy one prints what was scanned.
 C3 draws the line art again and buys spot inks; its luminescence is imitated. P2 is a copy that pretends nothing more.
+
+A perforated number is left out, printed as dots, or pierced again with a needle; the truth's ``features`` say which.
+
+**Null edits.** What a scan and a print leave behind is the forgery itself: there is no scan and print that leaves a
+genuine document. A null edit of C1, C2 and P2 therefore goes through everything round it - the sheet put together from
+a ground, texts set anew, holes, film, corners - with the state's own plates, inks, stock and needle, and one of C3
+through the workshop's hands for every plate with no error of theirs. It would show a shortcut in the assembly, and
+shows none of the reproduction's traces, because those are what is to be found.
 """
 
 from __future__ import annotations
@@ -19,7 +27,7 @@ from dafec.specimens.compose import compose
 from dafec.specimens.forgeries.contract import Forger, ForgeryJob
 from dafec.specimens.forgeries.hands import PERSONAL
 from dafec.specimens.inks import ink, substrate
-from dafec.specimens.model import Artwork, Ink, Plate, Process
+from dafec.specimens.model import Artwork, Perforation, Plate, Process, Substrate
 from dafec.specimens.press import press
 from dafec.specimens.reprint import ForgerScanner, reprint
 from dafec.specimens.screens import Spot
@@ -27,7 +35,7 @@ from dafec.specimens.screens import Spot
 __all__ = ["Copied", "InkjetCounterfeit", "OffsetCounterfeit", "TonerCounterfeit"]
 
 _PIGMENT = ("inkjet_pigment_cyan", "inkjet_pigment_magenta", "inkjet_pigment_yellow", "inkjet_pigment_black")
-_STREAM_SCAN, _STREAM_PRESS, _STREAM_UV, _STREAM_OFFSET, _STREAM_COPY = 31, 32, 33, 34, 35
+_STREAM_SCAN, _STREAM_PRESS, _STREAM_UV, _STREAM_OFFSET, _STREAM_COPY, _STREAM_HOLES, _STREAM_LINES = range(31, 38)
 
 #: What a forger's hand prints as text of its own where it is good enough to set it anew.
 _SET_ANEW = frozenset({"viz", "number", "mrz", "static_text"})
@@ -57,51 +65,97 @@ def _forger_scanner(job: ForgeryJob) -> ForgerScanner:
     )
 
 
+def _holes(job: ForgeryJob, artwork: Artwork) -> tuple[str, tuple[Perforation, ...]]:
+    """What becomes of the perforated number: how it is imitated, and the holes.
+
+    A clumsy hand leaves it out or prints the dots it scanned; a workshop has a needle, whose holes are a little too
+    large or too small and wander.
+    """
+    if not artwork.perforations:
+        return "", ()
+    if job.plan.null:
+        return "", artwork.perforations
+    rng = job.rng(_STREAM_HOLES)
+    if rng.random() >= job.better(0.05, 0.95):
+        job.features["perforation"] = "printed" if rng.random() < 0.6 else "missing"
+        return job.features["perforation"], ()
+    job.features["perforation"] = "pierced again"
+    needle = float(rng.normal(1.0, job.better(0.25, 0.05)))
+    pierced = []
+    for one in artwork.perforations:
+        holes = one.holes_mm.copy()
+        holes[:, :2] += rng.normal(0.0, job.better(0.12, 0.02), (len(holes), 2)) + rng.normal(0.0, 0.25, 2)
+        holes[:, 2] *= np.clip(needle + rng.normal(0.0, job.better(0.12, 0.03), len(holes)), 0.6, 1.7)
+        pierced.append(replace(one, holes_mm=holes))
+    return "pierced again", tuple(pierced)
+
+
 def _reprinted(job: ForgeryJob, artwork: Artwork, side: int, with_: _Stock) -> Artwork:
     """The side scanned and printed again; text is set anew by hands that are good enough."""
     rng = job.rng(_STREAM_PRESS)
     stock = substrate(with_.stocks[int(rng.integers(len(with_.stocks)))])
     anew = job.plan.difficulty > 0.45
+    how, holes = _holes(job, artwork)
     kept = artwork.plates
     if anew:  # the template is cleaned of the first holder's data, then printed with the second's
         kept = tuple(plate for plate in artwork.plates if plate.role not in _SET_ANEW)
-    source = compose(press(artwork.with_plates(kept), job.seed(_STREAM_PRESS)), job.seed(_STREAM_SCAN))
+    if job.plan.null:
+        ground, film = artwork.with_plates(kept), artwork.laminate
+    else:
+        template = replace(artwork, plates=kept, perforations=artwork.perforations if how == "printed" else ())
+        ground = _scanned_and_printed(job, template, side, with_, stock, rng)
+        film = artwork.laminate if rng.random() < job.better(0.2, 0.9) else None
+    plates: list[Plate] = list(ground.plates)
+    if anew:
+        plates += _set_anew(job, artwork, with_)
+    if with_.marker and not job.plan.null:
+        plates += _marker_motifs(job, artwork)
+    return replace(
+        ground,
+        plates=tuple(plates),
+        perforations=holes,
+        laminate=film,
+        corner_mm=artwork.corner_mm,
+        boxes_mm=artwork.boxes_mm,
+    )
+
+
+def _scanned_and_printed(
+    job: ForgeryJob, template: Artwork, side: int, with_: _Stock, stock: Substrate, rng: np.random.Generator
+) -> Artwork:
+    """The ground of a copy."""
+    source = compose(press(template, job.seed(_STREAM_PRESS)), job.seed(_STREAM_SCAN))
     inks = tuple(ink(name) for name in with_.inks) if with_.inks else None
     printer = {"inkjet": job.better(600.0, 1200.0)}.get(with_.process)
     lpi = {"am_laser": float(rng.choice([150.0, 175.0, 200.0])), "toner": float(rng.choice([106.0, 133.0, 141.0]))}
     spot: Spot | None = ("line" if rng.random() < 0.5 else "round") if with_.process == "toner" else None
-    copy = reprint(
+    return reprint(
         source,
-        artwork.grid,
+        template.grid,
         with_.process,
         stock,
         inks,
         _forger_scanner(job),
-        job.seed(_STREAM_PRESS + 100 * side),
+        job.seed(_STREAM_PRESS + 100 * (side + 1)),
         lpi=lpi.get(with_.process),
         dpi=printer,
         spot=spot,
     )
-    plates: list[Plate] = list(copy.plates)
-    if anew:
-        black = ink(with_.black)
-        plates += [
-            replace(plate, ink=black if plate.role != "static_text" else plate.ink, process=with_.process)
-            for plate in artwork.plates
-            if plate.role in _SET_ANEW and (plate.role != "static_text" or with_.process != "inkjet")
-        ]
-        plates += _title_again(artwork, with_, black)
-    if with_.marker:
-        plates += _marker_motifs(job, artwork)
-    film = artwork.laminate if rng.random() < job.better(0.2, 0.9) else None
-    return replace(copy, plates=tuple(plates), laminate=film, corner_mm=artwork.corner_mm, boxes_mm=artwork.boxes_mm)
 
 
-def _title_again(artwork: Artwork, with_: _Stock, black: Ink) -> list[Plate]:
-    """Static words of an inkjet template: its printer has no other black than this one."""
-    if with_.process != "inkjet":
-        return []
-    return [replace(plate, process=with_.process, ink=black) for plate in artwork.plates if plate.role == "static_text"]
+def _set_anew(job: ForgeryJob, artwork: Artwork, with_: _Stock) -> list[Plate]:
+    """Text as text: in the printer's black, static words in colour where it has any; a null edit in its own ink."""
+    black = ink(with_.black)
+    plates = []
+    for plate in artwork.plates:
+        if plate.role not in _SET_ANEW:
+            continue
+        if job.plan.null:
+            plates.append(replace(plate, ink=plate.ink, process=plate.process))
+        else:
+            coloured = plate.role == "static_text" and with_.process != "inkjet"
+            plates.append(replace(plate, ink=plate.ink if coloured else black, process=with_.process))
+    return plates
 
 
 def _marker_motifs(job: ForgeryJob, artwork: Artwork) -> list[Plate]:
@@ -122,15 +176,14 @@ def _marker_motifs(job: ForgeryJob, artwork: Artwork) -> list[Plate]:
 
 
 class _Printed(Forger):
-    """A forger who scans and prints; null edits scan, throw the picture away and take the genuine sheet."""
+    """A forger who scans and prints."""
 
     stocks: ClassVar[dict[str, _Stock]]
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """The reprint of a side."""
         job.mark_page(side)
-        made = _reprinted(job, artwork, side, self.stocks[job.plan.method])
-        return artwork if job.plan.null else made
+        return _reprinted(job, artwork, side, self.stocks[job.plan.method])
 
 
 class InkjetCounterfeit(_Printed):
@@ -190,26 +243,48 @@ class OffsetCounterfeit(Forger):
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """The side drawn again with other inks."""
         job.mark_page(side)
-        rng = job.rng(_STREAM_OFFSET + 100 * side)
-        if job.plan.null:
-            return artwork
-        stock = substrate(str(rng.choice(["commercial_dull", "photo_paper_dull", "synthetic_paper"])))
-        if any(plate.process == "laser_engraving" for plate in artwork.plates):
-            stock = substrate(str(rng.choice(["pvc_dull", "synthetic_paper"])))
+        rng = job.rng(_STREAM_OFFSET + 100 * (side + 1))
+        _, holes = _holes(job, artwork)
+        stock = self._stock(artwork, rng)
         base = artwork
-        if job.plan.method == "process_colours":
-            lines = tuple(p for p in artwork.plates if p.role in ("background", "overlay", "emblem", "ir_split"))
-            source = compose(press(replace(artwork.with_plates(lines), laminate=None), 3), job.seed(_STREAM_SCAN))
-            copy = reprint(
-                source, artwork.grid, "offset", stock, None, _forger_scanner(job), job.seed(_STREAM_PRESS), lpi=175.0
-            )
-            rest = tuple(p for p in artwork.plates if p not in lines and p.role != "fibres")
-            base = artwork.with_plates((*copy.plates, *rest))
+        if job.plan.method == "process_colours" and not job.plan.null:
+            base = self._in_process_colours(job, artwork, side, stock, rng)
         plates = [again for plate in base.plates for again in self._again(job, plate, artwork, rng)]
-        return replace(base, substrate=stock, plates=tuple(plates))
+        own = artwork.substrate if job.plan.null else stock
+        return replace(base, substrate=own, plates=tuple(plates), perforations=holes)
+
+    def _stock(self, artwork: Artwork, rng: np.random.Generator) -> Substrate:
+        engraved = any(plate.process == "laser_engraving" for plate in artwork.plates)
+        dull = (
+            ["pvc_dull", "synthetic_paper"] if engraved else ["commercial_dull", "photo_paper_dull", "synthetic_paper"]
+        )
+        return substrate(str(rng.choice([name for name in dull if name != artwork.substrate.name])))
+
+    def _in_process_colours(
+        self, job: ForgeryJob, artwork: Artwork, side: int, stock: Substrate, rng: np.random.Generator
+    ) -> Artwork:
+        """Line art scanned and printed in four colours of a commercial press; texts stay text."""
+        lines = tuple(p for p in artwork.plates if p.role in ("background", "overlay", "emblem", "ir_split"))
+        sheet = replace(artwork, plates=lines, laminate=None, perforations=())
+        seed = job.seed(_STREAM_LINES + 100 * (side + 1))
+        copy = reprint(
+            compose(press(sheet, seed), job.seed(_STREAM_SCAN)),
+            artwork.grid,
+            "offset",
+            stock,
+            None,
+            _forger_scanner(job),
+            seed,
+            lpi=float(rng.choice([150.0, 175.0, 200.0])),
+        )
+        kept = {id(plate) for plate in lines}
+        rest = tuple(p for p in artwork.plates if id(p) not in kept and p.role != "fibres")
+        return artwork.with_plates((*copy.plates, *rest))
 
     def _again(self, job: ForgeryJob, plate: Plate, artwork: Artwork, rng: np.random.Generator) -> list[Plate]:
-        """One plate as the workshop makes it."""
+        """One plate as the workshop makes it; without an error of its own where the edit is null."""
+        if job.plan.null:
+            return [replace(plate, ink=plate.ink)]
         if plate.role == "fibres":
             return [] if rng.random() < job.better(0.8, 0.4) else [replace(plate, ink=ink("uv_fake_white_blue"))]
         if plate.role in ("uv_static", "uv_personal"):
@@ -267,9 +342,19 @@ class Copied(Forger):
     }
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
-        """The copy of a side, on office paper."""
+        """The copy of a side, on office paper; holes are copied as dots."""
         job.mark_page(side)
-        rng = job.rng(_STREAM_COPY + 100 * side)
+        if job.plan.null:
+            made = artwork.with_plates(artwork.plates)
+            film, holes = artwork.laminate, artwork.perforations
+        else:
+            made, film, holes = self._copy(job, artwork, side), None, ()
+            if artwork.perforations:
+                job.features["perforation"] = "printed"
+        return replace(made, laminate=film, perforations=holes, corner_mm=artwork.corner_mm, boxes_mm=artwork.boxes_mm)
+
+    def _copy(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
+        rng = job.rng(_STREAM_COPY + 100 * (side + 1))
         grey = job.plan.method.startswith("grey")
         process: Process = "toner" if "laser" in job.plan.method else "inkjet"
         source = compose(press(artwork, job.seed(_STREAM_PRESS)), job.seed(_STREAM_SCAN))
@@ -283,16 +368,15 @@ class Copied(Forger):
         if grey:
             inks = (ink("toner_black" if process == "toner" else str(rng.choice(["inkjet_dye_black", _PIGMENT[3]]))),)
         stock = substrate(str(rng.choice(["office_paper", "office_paper", "office_paper_recycled"])))
-        copy = reprint(
+        return reprint(
             source,
             artwork.grid,
             process,
             stock,
             inks,
             scanner,
-            job.seed(_STREAM_PRESS + side),
+            job.seed(_STREAM_PRESS + 100 * (side + 1)),
             lpi=float(rng.choice([106.0, 133.0, 150.0])) if process == "toner" else None,
             dpi=600.0 if process == "inkjet" else None,
             spot="line" if process == "toner" and rng.random() < 0.4 else None,
         )
-        return artwork if job.plan.null else replace(copy, corner_mm=artwork.corner_mm, boxes_mm=artwork.boxes_mm)

@@ -20,20 +20,22 @@ from dafec.specimens.forgeries.contract import Forger, ForgeryJob, box_polygon
 from dafec.specimens.forgeries.hands import (
     alterable_fields,
     altered_value,
+    erased,
     field_spec,
     rub_out,
     soft_mask,
-    take_away,
     write_over,
 )
+from dafec.specimens.forgeries.pen import pen_strokes, pen_values
 from dafec.specimens.inks import ink, substrate
 from dafec.specimens.lettering import Jitter, text_width_mm
 from dafec.specimens.model import Appearance, Artwork, Grid, Issue, Piece, Plate, Process
+from dafec.specimens.press import press
 from dafec.specimens.series import FieldSpec, Series
 
 __all__ = ["DataAlteration"]
 
-_STREAM_CHOICE, _STREAM_HAND, _STREAM_ERASE = 71, 72, 73
+_STREAM_CHOICE, _STREAM_HAND, _STREAM_ERASE, _STREAM_PATCH, _STREAM_SET, _STREAM_ROUGH = 71, 72, 73, 74, 75, 76
 _FACES = ("sans", "sans_bold", "serif", "lato", "condensed", "ocrb")
 _INKS = (
     "inkjet_dye_black",
@@ -56,10 +58,23 @@ def _span(spec: FieldSpec, text: str, box: BoxMm, first: int, last: int) -> tupl
     return box.x + width(text[:first]) * scale, box.x + width(text[:last]) * scale
 
 
+def _inked_box(plate: Plate, grid: Grid, left: float, right: float) -> BoxMm | None:
+    """The box of the ink of a text between two edges, in millimetres: that of one glyph."""
+    s = grid.px_per_mm
+    x0, x1 = (round(edge * s) - plate.origin_px[0] for edge in (left, right))
+    part = plate.coverage[:, max(x0, 0) : max(x1, 0)] > 127
+    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    if not len(rows) or not len(columns):
+        return None
+    x, y = plate.origin_px[0] + max(x0, 0) + int(columns[0]), plate.origin_px[1] + int(rows[0])
+    return BoxMm(x / s, y / s, (columns[-1] - columns[0] + 1) / s, (rows[-1] - rows[0] + 1) / s)
+
+
 class DataAlteration(Forger):
     """F3: one text of the visual zone says something else."""
 
     id = "F3"
+    local: ClassVar = True
     methods: ClassVar = {
         "erased_and_overprinted": LIGHTS,
         "scraped_and_overprinted": LIGHTS,
@@ -68,19 +83,29 @@ class DataAlteration(Forger):
         "drawn_with_pen": LIGHTS,
     }
 
-    def applies(self, series: Series) -> bool:
-        """Documents with a text worth altering."""
-        return bool(alterable_fields(series))
+    def methods_for(self, series: Series) -> tuple[str, ...]:
+        """Of a document with a text worth altering."""
+        return tuple(self.methods) if alterable_fields(series) else ()
 
     def edit_issue(self, job: ForgeryJob, issue: Issue) -> Issue:
         """Chooses the text and its new value; the zone stays."""
         fields = [(side, key) for side, key in alterable_fields(job.series) if issue.fields.get(key)]
         rng = job.rng(_STREAM_CHOICE)
-        digits = [place for place in fields if place[1] in ("birth_date", "expiry_date", "number")]
-        pool = digits if job.plan.method == "drawn_with_pen" and digits else fields
+        drawn = job.plan.method == "drawn_with_pen"
+        pens = {
+            place: pen_values(place[1], issue.fields[place[1]], job.series.date_format)
+            for place in (fields if drawn else ())
+        }
+        drawable = [place for place in fields if pens.get(place)]
+        pool = drawable or fields
         side, key = pool[int(rng.integers(len(pool)))]
         value = issue.fields[key]
-        new = value if job.plan.null else altered_value(rng, key, value)
+        if drawable:
+            values = pens[(side, key)]
+            new = values[int(rng.integers(len(values)))]
+        else:
+            new = altered_value(rng, key, value)
+        new = value if job.plan.null else new
         job.notes.update(side=side, key=key, old=value, new=new)
         return replace(issue, fields={**issue.fields, key: new})
 
@@ -101,7 +126,7 @@ class DataAlteration(Forger):
         old_box = field_box(spec, str(job.notes["old"]))
         bare = artwork.with_plates(others)
         if job.plan.method == "drawn_with_pen":
-            return self._drawn(job, artwork, side, spec, old_box)
+            return self._drawn(job, artwork, side, plate, spec, old_box)
         if job.plan.method == "characters_typed_over":
             return self._typed_over(job, artwork, side, plate, spec, old_box)
         new_box = field_box(spec, new)
@@ -113,16 +138,19 @@ class DataAlteration(Forger):
         written = self._written(job, artwork.grid, spec, new)
         if job.plan.method == "patch_pasted":
             return self._patched(job, bare, box, written)
-        rng = job.rng(_STREAM_ERASE)
         scraped = job.plan.method == "scraped_and_overprinted"
-        mask = soft_mask(artwork.grid, BoxMm(box.x - 0.3, box.y - 0.2, box.width + 0.6, box.height + 0.4), 0.15, rng)
-        left_over = rub = job.better(0.12, 0.02)
-        lost = job.better(0.85, 0.3) if scraped else job.better(0.55, 0.12)
-        kept = take_away(bare, mask, lambda one: lost if one.role not in ("viz", "number", "portrait", "mrz") else 0.0)
-        ghost_of_old = replace(plate, coverage=np.asarray(cv2.convertScaleAbs(plate.coverage, alpha=rub), np.uint8))
-        stain = Plate("dirt", ink("bleach" if not scraped else "solvent"), mask, name="erasure")
-        first = (ghost_of_old,) if left_over > 0.03 else ()
-        return kept.with_plates((*kept.plates, *first, stain, written))
+        if scraped:
+            job.mark(side, f"{key}_scraped", box_polygon(box, 0.5), ("visible", "ir"))  # it is rough: relief
+        made = erased(
+            artwork,
+            plate,
+            box,
+            job.rng(_STREAM_ERASE),
+            lost=job.better(0.85, 0.3) if scraped else job.better(0.55, 0.12),
+            left=job.better(0.12, 0.02),
+            stain="solvent" if scraped else "bleach",
+        )
+        return made.with_plates((*made.plates, written))
 
     def _written(self, job: ForgeryJob, grid: Grid, spec: FieldSpec, text: str) -> Plate:
         """The new value by the forger's printer, near the series' face in good hands."""
@@ -141,12 +169,12 @@ class DataAlteration(Forger):
             face=face,
             shift_mm=(float(shift[0]), float(shift[1])),
             scale=1.0 if near else float(rng.uniform(0.92, 1.08)),
-            jitter=None if near else Jitter(job.seed(_STREAM_HAND), 0.03, 0.03, 0.3, 0.01),
+            jitter=None if near else Jitter(job.seed(_STREAM_SET), 0.03, 0.03, 0.3, 0.01),
         )
 
     def _patched(self, job: ForgeryJob, artwork: Artwork, box: BoxMm, written: Plate) -> Artwork:
         """A small patch over the old value, the new one printed on it."""
-        rng = job.rng(_STREAM_ERASE)
+        rng = job.rng(_STREAM_PATCH)
         margin = float(rng.uniform(0.2, 0.8))
         own = Grid(box.width + 2 * margin, box.height + 2 * margin, artwork.grid.dpi)
         at = (box.x - margin, box.y - margin)
@@ -154,7 +182,7 @@ class DataAlteration(Forger):
         origin = (written.origin_px[0] - round(at[0] * s), written.origin_px[1] - round(at[1] * s))
         stock = substrate(str(rng.choice(["correction_film", "label_paper", artwork.substrate.name])))
         piece = Piece(
-            artwork=Artwork(own, stock, (replace(written, origin_px=origin),)),
+            artwork=press(Artwork(own, stock, (replace(written, origin_px=origin),)), job.seed(_STREAM_PATCH)),
             at_mm=at,
             mask=np.full(own.shape, 255, np.uint8),
             thickness_um=job.better(80.0, 15.0),
@@ -185,37 +213,26 @@ class DataAlteration(Forger):
         rest = tuple(one for one in artwork.plates if one is not plate)
         return artwork.with_plates((*rest, kept, fresh))
 
-    def _drawn(self, job: ForgeryJob, artwork: Artwork, side: int, spec: FieldSpec, box: BoxMm) -> Artwork:
-        """Strokes of a pen over the first value's digits that are to be others."""
+    def _drawn(
+        self, job: ForgeryJob, artwork: Artwork, side: int, plate: Plate, spec: FieldSpec, box: BoxMm
+    ) -> Artwork:
+        """Strokes of a pen that turn digits of the first value into others that look like them."""
         rng = job.rng(_STREAM_HAND)
         old, new, key = str(job.notes["old"]), str(job.notes["new"]), str(job.notes["key"])
         places = [at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b] or [len(old) - 1]
         curves = []
         for at in places:
             left, right = _span(spec, old, box, at, at + 1)
-            x0, y0 = left, box.y + box.height * 0.18
-            w, h = (right - left) * 0.85, box.height * 0.60
-            t = np.linspace(0, 1, 40)
-            bend = rng.normal(0.0, 0.12, 4)
-            turn = float(rng.uniform(0.8, 1.7))
-            stroke = np.stack(
-                [
-                    x0 + w * (0.5 + 0.45 * np.cos(np.pi * (0.3 + turn * t)) + bend[0] * t),
-                    y0 + h * (0.1 + 0.8 * t + bend[1] * t * (1 - t) + bend[2] * t),
-                ],
-                axis=1,
+            glyph = _inked_box(plate, artwork.grid, left, right) or BoxMm(
+                left, box.y + box.height * 0.18, right - left, box.height * 0.6
             )
-            curves.append(stroke)
-            if rng.random() < 0.6:
-                curves.append(
-                    np.array([[x0, y0 + h * rng.uniform(0.2, 0.9)], [x0 + w, y0 + h * rng.uniform(0.2, 0.9)]])
-                )
+            curves += pen_strokes(old[at], new[at], glyph, rng, waver=job.better(0.07, 0.025))
         left, right = _span(spec, old, box, min(places), max(places) + 1)
         job.mark(side, key, box_polygon(BoxMm(left, box.y, right - left, box.height), 0.4))
         pens = ("ball_black", "gel_black_dye", "gel_black_carbon", "ball_blue")
         pen = ink(pens[int(rng.integers(len(pens) - (job.plan.difficulty > 0.5)))])
-        width = float(rng.uniform(0.22, 0.42))
-        drawn = draw_curves(artwork.grid, curves, width)
+        width = spec.height_mm * 0.13 * float(rng.uniform(*((0.8, 1.6) if job.plan.difficulty < 0.5 else (0.9, 1.15))))
+        drawn = draw_curves(artwork.grid, curves, max(width, 0.16))
         return artwork.with_plates((*artwork.plates, Plate("pen", pen, *drawn, "pen", key)))
 
     def edit_appearance(self, job: ForgeryJob, appearance: Appearance, side: int) -> Appearance:
@@ -223,7 +240,7 @@ class DataAlteration(Forger):
         if job.plan.null or job.plan.method != "scraped_and_overprinted" or side != job.notes["side"]:
             return appearance
         box: BoxMm = job.notes["box"]
-        rng = job.rng(_STREAM_ERASE)
+        rng = job.rng(_STREAM_ROUGH)
         mask = soft_mask(appearance.grid, box, 0.3, rng).astype(np.float32) / 255
         grain = cv2.GaussianBlur(rng.standard_normal(mask.shape, np.float32), (0, 0), 0.06 * appearance.grid.px_per_mm)
         rough = np.asarray(grain / max(float(np.std(grain)), 1e-6), np.float32)

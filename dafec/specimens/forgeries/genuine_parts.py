@@ -15,11 +15,12 @@ from dafec.ocr.layouts import layout_of
 from dafec.specimens.artwork_fields import draw_field
 from dafec.specimens.artwork_pictures import picture_image, picture_plates, portrait_style
 from dafec.specimens.forgeries.contract import Forger, ForgeryJob, box_polygon
-from dafec.specimens.forgeries.hands import PERSONAL, portrait_side, side_of_mrz
+from dafec.specimens.forgeries.hands import PERSONAL, has_film, portrait_side, side_of_mrz
 from dafec.specimens.inks import ink
 from dafec.specimens.issue import follows_rule, issue_document
 from dafec.specimens.lettering import draw_mrz, draw_text
 from dafec.specimens.model import Appearance, Artwork, Grid, Ink, Issue, Piece, Plate, Process
+from dafec.specimens.press import press
 from dafec.specimens.processes import print_continuous
 from dafec.specimens.series import Series
 
@@ -27,7 +28,15 @@ __all__ = ["BuiltFromParts", "StolenBlank"]
 
 #: How far from the cut the film was lifted.
 _FOIL_MM = 7.0
-_STREAM_DONOR, _STREAM_CUT, _STREAM_FOIL, _STREAM_BLANK = 91, 92, 93, 94
+_STREAM_DONOR, _STREAM_CUT, _STREAM_FOIL, _STREAM_PART, _STREAM_OUTLINE, _STREAM_DONOR_PRESS = 91, 92, 93, 94, 95, 96
+_STREAM_NUMBER, _STREAM_PLACE, _STREAM_INK, _STREAM_PICTURE, _STREAM_LETTERS, _STREAM_ZONE = (
+    201,
+    202,
+    203,
+    204,
+    205,
+    206,
+)
 
 
 def _donor(job: ForgeryJob) -> Issue:
@@ -62,9 +71,14 @@ def _shifted(plate: Plate, at_mm: tuple[float, float], grid: Grid) -> Plate:
 
 
 class BuiltFromParts(Forger):
-    """F6: laminate lifted, a part of another genuine document laid in, laminate closed again."""
+    """F6: laminate lifted, a part of another genuine document laid in, laminate closed again.
+
+    A null edit opens and closes the film through the same code, without a wrinkle. It takes no part out: a part that is
+    cut and laid back has a cut, which is the forgery.
+    """
 
     id = "F6"
+    local: ClassVar = True
     methods: ClassVar = {
         "portrait_from_another": LIGHTS,
         "data_from_another": LIGHTS,
@@ -72,9 +86,10 @@ class BuiltFromParts(Forger):
         "laminate_lifted": LIGHTS,
     }
 
-    def applies(self, series: Series) -> bool:
-        """Documents with a portrait under a film, or at least a portrait."""
-        return portrait_side(series) is not None
+    def methods_for(self, series: Series) -> tuple[str, ...]:
+        """Of a document with a portrait under a film that can be lifted."""
+        side = portrait_side(series)
+        return tuple(self.methods) if side is not None and has_film(series, side) else ()
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """A cut-out of another document of the series, laid on this one."""
@@ -83,13 +98,13 @@ class BuiltFromParts(Forger):
         box = self._part(job, artwork)
         job.notes["box"] = box
         rng = job.rng(_STREAM_CUT)
-        donor_issue = _donor(job)
-        donor = job.draw(donor_issue, side)
-        job.mark(side, "laminate", box_polygon(box, _FOIL_MM + 2.0))
+        job.mark(side, "laminate", box_polygon(box, _FOIL_MM + 2.0), ("visible", "ir"))
         if job.plan.method == "laminate_lifted":
             return artwork
-        if job.plan.null:  # a part of the same sheet laid back where it was is that sheet
+        if job.plan.null:
             return artwork
+        donor_issue = _donor(job)
+        donor = press(job.draw(donor_issue, side), job.seed(_STREAM_DONOR_PRESS))
         job.mark(side, "part", box_polygon(box, 0.6))
         job.shown.update(_texts_within(job, artwork, donor_issue, box))
         own = Grid(box.width, box.height, artwork.grid.dpi)
@@ -107,7 +122,7 @@ class BuiltFromParts(Forger):
 
     def _part(self, job: ForgeryJob, artwork: Artwork) -> BoxMm:
         """What is cut out: the portrait with some margin, the data area, or a strip with two or three texts."""
-        rng = job.rng(_STREAM_CUT)
+        rng = job.rng(_STREAM_PART)
         portrait = artwork.boxes_mm["portrait"]
         margin = float(rng.uniform(0.5, 2.0))
         around = BoxMm(
@@ -129,7 +144,7 @@ class BuiltFromParts(Forger):
 
     def _outline(self, job: ForgeryJob, grid: Grid) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         """A hand's cut: nearly straight edges."""
-        rng = job.rng(_STREAM_CUT)
+        rng = job.rng(_STREAM_OUTLINE)
         rows, columns = grid.shape
         waver = job.better(0.25, 0.05) * grid.px_per_mm
         corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], dtype=np.float64)
@@ -142,9 +157,10 @@ class BuiltFromParts(Forger):
         return mask
 
     def edit_appearance(self, job: ForgeryJob, appearance: Appearance, side: int) -> Appearance:
-        """The film closed again: wrinkles and bubbles round the part."""
-        if side != portrait_side(job.series) or job.plan.null:
+        """The film closed again: wrinkles and bubbles round the part; flat where it was only opened."""
+        if side != portrait_side(job.series):
             return appearance
+        amount = 0.0 if job.plan.null else 1.0
         rng = job.rng(_STREAM_FOIL)
         rows, columns = appearance.grid.shape
         s = appearance.grid.px_per_mm
@@ -174,12 +190,14 @@ class BuiltFromParts(Forger):
             cv2.GaussianBlur(relief, (0, 0), 0.25 * k) * (near / max(float(near.max()), 1e-6)), np.float32
         )
         slope = cv2.Sobel(relief, cv2.CV_32F, 1, 1, ksize=3)
-        light = 1 + np.clip(slope * job.better(1.6, 0.5), -0.35, 0.35)
+        light = 1 + np.clip(slope * amount * job.better(1.6, 0.5), -0.35, 0.35)
         shade = cv2.resize(light, (columns, rows), interpolation=cv2.INTER_LINEAR)
         flat = np.float32(1.0) if appearance.shade is None else appearance.shade
         glow = (
             appearance.fluorescence
-            * cv2.resize(1 - 0.25 * np.clip(relief, 0, 1), (columns, rows), interpolation=cv2.INTER_LINEAR)[..., None]
+            * cv2.resize(1 - 0.25 * amount * np.clip(relief, 0, 1), (columns, rows), interpolation=cv2.INTER_LINEAR)[
+                ..., None
+            ]
         )
         return replace(
             appearance,
@@ -189,12 +207,16 @@ class BuiltFromParts(Forger):
 
 
 class StolenBlank(Forger):
-    """F7: genuine sheet and print; the personal data are the forger's."""
+    """F7: genuine sheet and print; the personal data are the forger's.
+
+    A null edit takes the personal data off and puts them back, each in its own ink, face and place.
+    """
 
     id = "F7"
+    local: ClassVar = True
     methods: ClassVar = {
         "wrong_process": LIGHTS,
-        "wrong_ink": ("ir",),
+        "wrong_ink": LIGHTS,
         "wrong_face": LIGHTS,
         "misplaced": LIGHTS,
         "number_against_rule": LIGHTS,
@@ -204,7 +226,7 @@ class StolenBlank(Forger):
         """A number no authority gave out, where that is the method; everywhere else the texts stay."""
         if job.plan.method != "number_against_rule" or job.plan.null:
             return issue
-        rng = job.rng(_STREAM_BLANK)
+        rng = job.rng(_STREAM_NUMBER)
         wrong = issue.number
         while follows_rule(wrong, job.series.number):
             digits = "".join(str(int(d)) for d in rng.integers(0, 10, len(issue.number)))
@@ -221,7 +243,13 @@ class StolenBlank(Forger):
         if method in ("misplaced", "number_against_rule"):  # the luminescent repetition goes with it
             for plate in artwork.of_role("uv_personal"):
                 job.mark(side, f"{plate.name}_uv", box_polygon(plate.box_mm(artwork.grid), 2.5))
-        if job.plan.null or method == "number_against_rule":
+        if method == "number_against_rule":
+            for holes in artwork.perforations:
+                low, high = holes.holes_mm[:, :2].min(axis=0), holes.holes_mm[:, :2].max(axis=0)
+                place = BoxMm(float(low[0]), float(low[1]), *(high - low).tolist())
+                job.mark(side, "perforation", box_polygon(place, 1.0), LIGHTS)
+                job.features["perforation"] = "of the wrong number"
+        if method == "number_against_rule":
             return artwork
         if method == "misplaced":
             return self._misplaced(job, artwork)
@@ -242,10 +270,10 @@ class StolenBlank(Forger):
         return [key for key in artwork.boxes_mm if key in named]
 
     def _misplaced(self, job: ForgeryJob, artwork: Artwork) -> Artwork:
-        rng = job.rng(_STREAM_BLANK)
+        rng = job.rng(_STREAM_PLACE)
         s = artwork.grid.px_per_mm
         angle = float(rng.uniform(0.0, 2 * np.pi))
-        reach = job.better(2.2, 0.8)
+        reach = 0.0 if job.plan.null else job.better(2.2, 0.8)
         dx, dy = round(float(np.cos(angle)) * reach * s), round(float(np.sin(angle)) * reach * s)
         plates = tuple(
             replace(plate, origin_px=(plate.origin_px[0] + dx, plate.origin_px[1] + dy))
@@ -257,17 +285,19 @@ class StolenBlank(Forger):
 
     def _printed(self, job: ForgeryJob, artwork: Artwork, side: int, *, only_ink: bool) -> Artwork:
         """Texts in another ink, and by method the portrait by another process."""
-        rng = job.rng(_STREAM_BLANK)
+        rng = job.rng(_STREAM_INK)
         genuine_ir = max((p.ink.density[3] for p in artwork.of_role("mrz", "viz", "number")), default=1.0)
         dyes = ("inkjet_dye_black", "dye_black") if genuine_ir > 0.5 else ("carbon_black", "toner_black")
         pigment = ("inkjet_pigment_black", "toner_black")
         names = dyes if only_ink or rng.random() < job.better(0.8, 0.4) else pigment
         black: Ink = ink(str(rng.choice(names)))
+        only_ink = only_ink or job.plan.null
         process: Process = "inkjet" if "inkjet" in black.name else ("toner" if "toner" in black.name else "offset")
         plates: list[Plate] = []
         for plate in artwork.plates:
             if plate.role in ("viz", "number", "mrz"):
-                plates.append(replace(plate, ink=black, process=plate.process if only_ink else process))
+                own = plate.ink if job.plan.null else black
+                plates.append(replace(plate, ink=own, process=plate.process if only_ink else process))
             elif plate.role in ("portrait", "ghost") and not only_ink:
                 continue
             else:
@@ -279,7 +309,7 @@ class StolenBlank(Forger):
     def _pictures(self, job: ForgeryJob, artwork: Artwork, side: int) -> list[Plate]:
         """Portrait and ghost by an office printer."""
         spec = job.series.sides[side]
-        rng = job.rng(_STREAM_BLANK)
+        rng = job.rng(_STREAM_PICTURE)
         own = spec.portrait.process if spec.portrait else "inkjet"
         options = [name for name in ("inkjet", "toner", "dye_sublimation", "am_laser") if name != own]
         process: Process = str(rng.choice(options))  # type: ignore[assignment]
@@ -296,13 +326,13 @@ class StolenBlank(Forger):
             at = round(picture.box.x * s), round(picture.box.y * s)
             plates += print_continuous(
                 process, image, artwork.grid, at, "portrait" if role == "portrait" else "ghost", role,
-                job.seed(_STREAM_BLANK),
+                job.seed(_STREAM_PICTURE),
             )  # fmt: skip
         return plates
 
     def _other_face(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """Texts in another face of the right size and ink; the zone in OCR-B, but not of the right size."""
-        rng = job.rng(_STREAM_BLANK)
+        rng = job.rng(_STREAM_LETTERS)
         spec = job.series.sides[side]
         specs = {one.key: one for one in spec.fields}
         faces = ("sans", "sans_bold", "serif", "lato", "lato_bold", "condensed")
@@ -313,7 +343,7 @@ class StolenBlank(Forger):
             field = specs.get(plate.name)
             if plate.role in ("viz", "number") and field is not None and not plate.name.endswith("_arabic"):
                 text = job.issue.fields[field.key]
-                if field.face == face:
+                if field.face == face or job.plan.null:
                     drawn = draw_field(artwork.grid, field, text)
                 else:
                     height = field.height_mm * float(rng.uniform(0.9, 1.1))
@@ -327,10 +357,10 @@ class StolenBlank(Forger):
         made = artwork.with_plates(tuple(plates))
         if side != side_of_mrz(job.series):
             return made
-        return self._other_zone(job, made, job.better(0.06, 0.02))
+        return self._other_zone(job, made, 0.0 if job.plan.null else job.better(0.06, 0.02))
 
     def _other_zone(self, job: ForgeryJob, artwork: Artwork, off: float) -> Artwork:
-        rng = job.rng(_STREAM_BLANK)
+        rng = job.rng(_STREAM_ZONE)
         box = artwork.boxes_mm["mrz"]
         lines = job.issue.mrz
         sign = 1.0 if rng.random() < 0.5 else -1.0

@@ -13,14 +13,18 @@ from dafec.specimens.artwork_fields import draw_field, field_box
 from dafec.specimens.inks import ink
 from dafec.specimens.lettering import Jitter, draw_text, text_width_mm
 from dafec.specimens.model import Artwork, Grid, Ink, Mask, Plate, Process, Role
-from dafec.specimens.series import FieldSpec, Series
+from dafec.specimens.series import FieldSpec, Layer, Series
 
 __all__ = [
     "CHARACTER_LOOKALIKES",
     "PERSONAL",
     "alterable_fields",
     "altered_value",
+    "erased",
     "field_spec",
+    "has_film",
+    "has_overlay",
+    "is_fused",
     "portrait_side",
     "rub_out",
     "side_of_mrz",
@@ -32,10 +36,8 @@ __all__ = [
 
 PERSONAL: frozenset[Role] = frozenset({"portrait", "ghost", "viz", "number", "mrz", "uv_personal", "signature"})
 
-#: Digits a stroke or two turns into others.
-CHARACTER_LOOKALIKES = {
-    "0": "869", "1": "47", "2": "7", "3": "8", "4": "9", "5": "689", "6": "8", "7": "2", "8": "3", "9": "8",
-}  # fmt: skip
+#: Digits that a stroke or two turn into others; ink can be added, not taken away.
+CHARACTER_LOOKALIKES = {"0": "689", "1": "47", "3": "8", "4": "9", "5": "689", "6": "8", "7": "2", "9": "8"}
 
 _DATES = ("birth_date", "expiry_date")
 _ALTERABLE = ("birth_date", "expiry_date", "surname", "given_names", "number", "birth_place")
@@ -49,6 +51,44 @@ def portrait_side(series: Series) -> int | None:
 def side_of_mrz(series: Series) -> int | None:
     """The side that has the zone."""
     return next((at for at, side in enumerate(series.sides) if side.mrz is not None), None)
+
+
+def is_fused(series: Series, side: int) -> bool:
+    """Whether a side is of layers fused into one body, polycarbonate: there is nothing to peel or to lift."""
+    return series.sides[side].substrate.startswith("polycarbonate")
+
+
+def has_film(series: Series, side: int) -> bool:
+    """Whether a side has a laminate that can be lifted."""
+    return series.sides[side].laminate is not None and not is_fused(series, side)
+
+
+def has_overlay(series: Series, side: int) -> bool:
+    """Whether the state prints lines over the portrait of a side."""
+    portrait = series.sides[side].portrait
+    if portrait is None:
+        return False
+    return any(_meets(_extent(layer), portrait.box) for layer in series.sides[side].over if layer.role == "overlay")
+
+
+def _extent(layer: Layer) -> BoxMm:
+    """The box a layer of static print stays within."""
+    given = layer.params
+    if "box" in given:
+        x, y, width, height = map(float, given["box"])
+        return BoxMm(x, y, width, height)
+    if "at" in given:
+        reach = float(given.get("radius", given.get("outer", 0.0)))
+        return BoxMm(given["at"][0] - reach, given["at"][1] - reach, 2 * reach, 2 * reach)
+    points, reach = np.array(given["path"], np.float64), float(given.get("breadth", 0.0)) / 2
+    (x0, y0), (x1, y1) = points.min(axis=0) - reach, points.max(axis=0) + reach
+    return BoxMm(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
+
+
+def _meets(a: BoxMm, b: BoxMm) -> bool:
+    """Whether two boxes share more than two millimetres each way."""
+    wide = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    return wide > 2.0 and min(a.y + a.height, b.y + b.height) - max(a.y, b.y) > 2.0
 
 
 def field_spec(series: Series, side: int, key: str) -> FieldSpec | None:
@@ -144,6 +184,31 @@ def take_away(artwork: Artwork, mask: Mask, shares: Callable[[Plate], float]) ->
         share = shares(plate)
         plates.append(rub_out(plate, mask, share) if share > 0 else plate)
     return artwork.with_plates(tuple(plates))
+
+
+def erased(
+    artwork: Artwork, plate: Plate, box: BoxMm, rng: np.random.Generator, *, lost: float, left: float, stain: str
+) -> Artwork:
+    """A text erased, with what lies below it.
+
+    Args:
+        artwork: with the text.
+        plate: the text.
+        box: of what is rubbed, millimetres.
+        rng: of the hand.
+        lost: share of the print round the text that goes with it.
+        left: share of the text that stays.
+        stain: ink of what the eraser leaves: ``bleach``, ``solvent``.
+
+    Returns:
+        The sheet with the stain, ready to be written on.
+    """
+    mask = soft_mask(artwork.grid, BoxMm(box.x - 0.3, box.y - 0.2, box.width + 0.6, box.height + 0.4), 0.15, rng)
+    others = artwork.with_plates(tuple(one for one in artwork.plates if one is not plate))
+    kept = take_away(others, mask, lambda one: lost if one.role not in ("viz", "number", "portrait", "mrz") else 0.0)
+    remains = replace(plate, coverage=np.asarray(cv2.convertScaleAbs(plate.coverage, alpha=left), np.uint8))
+    first = (remains,) if left > 0.03 else ()
+    return kept.with_plates((*kept.plates, *first, Plate("dirt", ink(stain), mask, name="erasure")))
 
 
 def write_over(

@@ -4,7 +4,8 @@ Most edits are made in the visible picture alone, and contradict infrared and ul
 one of them alike. What is left are seams, another noise, another sharpness and traces of resampling.
 
 The object stays as it was issued; ``Issue.fields`` of an edited issue is what the edited pictures say. An editor works
-on the page put straight, and lays back what he changed.
+on the page put straight, and lays back what he changed. A null edit opens the picture in the same way and lays back the
+place as it was. It leaves not even a trace of resampling there, since that would be one of the forgery's own.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class DigitalInjection(Forger):
     """P3: a file in place of a document."""
 
     id = "P3"
+    local: ClassVar = True
     methods: ClassVar = {
         "spliced_text": LIGHTS,
         "copied_characters": LIGHTS,
@@ -49,9 +51,12 @@ class DigitalInjection(Forger):
         "all_lights": LIGHTS,
     }
 
-    def applies(self, series: Series) -> bool:
-        """Documents with a text to alter."""
-        return bool(alterable_fields(series))
+    def methods_for(self, series: Series) -> tuple[str, ...]:
+        """Of a document with a text to alter; a face can be swapped where there is one."""
+        if not alterable_fields(series):
+            return ()
+        face = portrait_side(series) is not None
+        return tuple(method for method in self.methods if face or method != "face_swapped")
 
     def edit_issue(self, job: ForgeryJob, issue: Issue) -> Issue:
         """Chooses the text and what the pictures will say; the object keeps the first one."""
@@ -103,9 +108,8 @@ class DigitalInjection(Forger):
         pictures = dict(frames.pictures)
         for light in lights:
             if light in pictures:
-                edited = self._edited(job, pictures[light], frames, light, side, box)
-                pictures[light] = pictures[light] if job.plan.null else edited
-        job.mark(side, "portrait" if face else str(job.notes["key"]), box_polygon(box, 0.6))
+                pictures[light] = self._edited(job, pictures[light], frames, light, side, box)
+        job.mark(side, "portrait" if face else str(job.notes["key"]), box_polygon(box, 0.6), lights)
         return replace(frames, pictures=pictures)
 
     def _box(self, job: ForgeryJob, side: int, *, face: bool) -> BoxMm:
@@ -137,6 +141,8 @@ class DigitalInjection(Forger):
         method = job.plan.method
         rng = np.random.default_rng(job.seed(_STREAM_EDIT))
         sheet = _Sheet(picture, matrix, box, scale)
+        if job.plan.null:
+            return sheet.lay_back(sheet.part.copy())
         if method == "face_swapped" and portrait_side(job.series) is not None:
             return sheet.lay_back(_swap_face(job, sheet.part, sheet.window, rng))
         spec = field_spec(job.series, side, str(job.notes["key"]))

@@ -18,9 +18,9 @@ from dafec.geometry import BoxMm
 from dafec.lights import LIGHTS
 from dafec.specimens.artwork_pictures import picture_image, picture_plates, portrait_style
 from dafec.specimens.forgeries.contract import Forger, ForgeryJob, box_polygon
-from dafec.specimens.forgeries.hands import portrait_side, soft_mask, take_away
+from dafec.specimens.forgeries.hands import has_film, has_overlay, is_fused, portrait_side, soft_mask, take_away
 from dafec.specimens.inks import ink, substrate
-from dafec.specimens.model import Appearance, Artwork, Grid, Issue, Piece, Plate, Process, Substrate, Unit
+from dafec.specimens.model import Artwork, Grid, Issue, Piece, Plate, Process, Substrate, Unit
 from dafec.specimens.processes import print_continuous
 from dafec.specimens.series import PictureSpec, Series
 
@@ -78,9 +78,28 @@ class PhotoSubstitution(Forger):
         "bleached_and_reprinted": LIGHTS,
     }
 
-    def applies(self, series: Series) -> bool:
-        """Documents with a portrait."""
-        return portrait_side(series) is not None
+    local: ClassVar = True
+
+    def methods_for(self, series: Series) -> tuple[str, ...]:
+        """Of a document with a portrait: what its stock and film let a hand do.
+
+        A film can be peeled off, a print on paper bleached; a polycarbonate body is one piece, and gets a thin film
+        over it or an inlay set into a cut.
+        """
+        side = portrait_side(series)
+        if side is None:
+            return ()
+        fused, film = is_fused(series, side), has_film(series, side)
+        portrait = series.sides[side].portrait
+        dyes = portrait is not None and portrait.process in ("inkjet", "dye_sublimation")
+        fitting = {
+            "pasted_over": not fused,
+            "cut_and_replaced": True,
+            "printed_film": True,
+            "peeled_and_reprinted": film,
+            "bleached_and_reprinted": dyes and not fused,
+        }
+        return tuple(method for method in self.methods if fitting[method])
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """The genuine sheet with another photo on it."""
@@ -129,7 +148,7 @@ class PhotoSubstitution(Forger):
             ),
             angle_deg=float(rng.normal(0.0, job.better(0.9, 0.25))),
             glue=ink("glue" if rng.random() < job.better(0.8, 0.4) else "glue_dull"),
-            below_laminate=method == "cut_and_replaced",
+            below_laminate=method == "cut_and_replaced" and artwork.laminate is not None,
         )
         return replace(artwork, pieces=(*artwork.pieces, piece))
 
@@ -183,12 +202,19 @@ class PhotoSwap(Forger):
         "swap_ghost_replaced": LIGHTS,
         "swap_without_overlay": LIGHTS,
         "face_blended_in": LIGHTS,
-        "morph": ("visible", "ir"),
+        "morph": LIGHTS,
     }
 
-    def applies(self, series: Series) -> bool:
-        """Documents with a portrait."""
-        return portrait_side(series) is not None
+    local: ClassVar = True
+
+    def methods_for(self, series: Series) -> tuple[str, ...]:
+        """Of a document with a portrait: a ghost can be kept or replaced, an overlay forgotten, where there is one."""
+        side = portrait_side(series)
+        if side is None:
+            return ()
+        ghost, overlay = series.sides[side].ghost is not None, has_overlay(series, side)
+        fitting = {"swap_ghost_kept": ghost, "swap_ghost_replaced": ghost, "swap_without_overlay": overlay}
+        return tuple(method for method in self.methods if fitting.get(method, True))
 
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """Portrait, and by method the ghost, of another face by the series' own process."""
@@ -239,10 +265,6 @@ class PhotoSwap(Forger):
         weight = np.clip((1.0 + feather - radius) / (2 * feather), 0.0, 1.0) * share
         weight = weight if own.ndim == 2 else weight[..., None]
         return np.asarray(own * (1 - weight) + other * weight, np.float32)
-
-    def edit_appearance(self, job: ForgeryJob, appearance: Appearance, side: int) -> Appearance:
-        """Nothing: the process is the genuine one."""
-        return appearance
 
 
 def _resampled(image: Unit, scale: float) -> Unit:

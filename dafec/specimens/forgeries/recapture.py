@@ -2,10 +2,15 @@
 
 A screen is a grid of red, green and blue stripes that shine by themselves. It reflects next to nothing in infrared,
 glows a little blue under the lamp, and its grid beats against the reader's pixels.
+
+A null edit takes the object apart into what it reflects and what it gives back and puts it together again as a screen
+would be, with no screen between. It can show a fault of the assembly and nothing else: whatever a screen does to a
+picture is the forgery.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import cv2
@@ -42,9 +47,12 @@ class ScreenRecapture(Forger):
         ppi = float(rng.uniform(low, high))
         grid = appearance.grid
         rows, columns = grid.shape
-        shown = self._shown(appearance.reflectance[..., :3], grid.dpi, ppi, rng)
         if job.plan.null:
-            return appearance
+            parts = [appearance.reflectance[..., :3], appearance.reflectance[..., 3:]]
+            return replace(appearance, reflectance=np.concatenate(parts, axis=2))
+        if job.series.sides[side].perforation is not None:
+            job.features["perforation"] = "shown"
+        shown = self._shown(appearance.reflectance[..., :3], grid.dpi, ppi, rng)
         lit = self._stripes(shown, (rows, columns), grid.dpi / ppi, float(rng.uniform(-4, 4)), rng)
         glass = float(rng.uniform(0.02, 0.05))
         infrared = np.full((rows, columns, 1), float(rng.uniform(0.03, 0.12)), np.float32)

@@ -14,9 +14,17 @@ from dafec.geometry import BoxMm
 from dafec.lights import LIGHTS
 from dafec.ocr.check_digits import expected_digit
 from dafec.ocr.layouts import layout_of
-from dafec.specimens.artwork_fields import mrz_box
+from dafec.specimens.artwork_fields import field_box, mrz_box
 from dafec.specimens.forgeries.contract import Forger, ForgeryJob, box_polygon
-from dafec.specimens.forgeries.hands import altered_value, rub_out, side_of_mrz, soft_mask, take_away, write_over
+from dafec.specimens.forgeries.hands import (
+    altered_value,
+    erased,
+    rub_out,
+    side_of_mrz,
+    soft_mask,
+    take_away,
+    write_over,
+)
 from dafec.specimens.inks import ink
 from dafec.specimens.lettering import Jitter, draw_mrz
 from dafec.specimens.model import Artwork, Issue, Plate, Process
@@ -24,7 +32,7 @@ from dafec.specimens.series import Series
 
 __all__ = ["ZoneAlteration"]
 
-_STREAM_CHOICE, _STREAM_HAND, _STREAM_ERASE = 81, 82, 83
+_STREAM_CHOICE, _STREAM_HAND, _STREAM_ERASE, _STREAM_VISUAL, _STREAM_SET = 81, 82, 83, 84, 85
 _PITCH_MM = 2.54
 _INKS = ("inkjet_dye_black", "inkjet_pigment_black", "toner_black", "dye_black", "carbon_black", "weak_carbon")
 #: Methods that print a whole line anew.
@@ -42,6 +50,7 @@ class ZoneAlteration(Forger):
     """F4: the zone says something else."""
 
     id = "F4"
+    local: ClassVar = True
     methods: ClassVar = {
         "character_changed": LIGHTS,
         "field_and_digit_changed": LIGHTS,
@@ -50,9 +59,9 @@ class ZoneAlteration(Forger):
         "both_zones_changed": LIGHTS,
     }
 
-    def applies(self, series: Series) -> bool:
-        """Documents with a zone."""
-        return side_of_mrz(series) is not None
+    def methods_for(self, series: Series) -> tuple[str, ...]:
+        """Of a document with a zone; both zones where a text of the visual one can follow."""
+        return tuple(self.methods) if side_of_mrz(series) is not None else ()
 
     def edit_issue(self, job: ForgeryJob, issue: Issue) -> Issue:
         """Another zone, with its digits recomputed or not."""
@@ -177,7 +186,7 @@ class ZoneAlteration(Forger):
             line_distance_mm=distance,
             face=face,
             height_mm=2.4 * (1.0 + float(rng.normal(0.0, job.better(0.05, 0.01)))),
-            jitter=Jitter(job.seed(_STREAM_HAND), job.better(0.07, 0.01), job.better(0.08, 0.01), 0.2, 0.01),
+            jitter=Jitter(job.seed(_STREAM_SET), job.better(0.07, 0.01), job.better(0.08, 0.01), 0.2, 0.01),
         )
         return tuple(
             Plate("mrz", ink(name), *drawn, process, f"mrz_{row}") for row, drawn in enumerate(drawings, start=1)
@@ -189,9 +198,30 @@ class ZoneAlteration(Forger):
         spec = next((one for one in job.series.sides[side].fields if one.key == key), None)
         if spec is None or key not in artwork.boxes_mm:
             return artwork
-        job.mark(side, key, box_polygon(artwork.boxes_mm[key], 0.4))
-        rng = job.rng(_STREAM_HAND)
+        old = artwork.boxes_mm[key]
+        new = field_box(spec, job.issue.fields[key])
+        left, right = min(old.x, new.x), max(old.x + old.width, new.x + new.width)
+        job.mark(side, key, box_polygon(BoxMm(left, old.y, right - left, old.height), 0.6))
+        rng = job.rng(_STREAM_VISUAL)
         name = _INKS[int(rng.integers(len(_INKS)))]
-        again = write_over(artwork.grid, spec, job.issue.fields[key], ink(name), process="inkjet")
-        plates = tuple(again if plate.name == key and plate.role == spec.role else plate for plate in artwork.plates)
-        return artwork.with_plates(plates)
+        process: Process = "inkjet" if "inkjet" in name else ("toner" if "toner" in name else "dye_sublimation")
+        shift = rng.normal(0.0, job.better(0.3, 0.06), 2)
+        again = write_over(
+            artwork.grid,
+            spec,
+            job.issue.fields[key],
+            ink(name),
+            process=process,
+            shift_mm=(float(shift[0]), float(shift[1])),
+        )
+        plate = next(one for one in artwork.plates if one.name == key and one.role == spec.role)
+        made = erased(
+            artwork,
+            plate,
+            old,
+            job.rng(_STREAM_ERASE),
+            lost=job.better(0.55, 0.10),
+            left=job.better(0.12, 0.02),
+            stain="bleach" if rng.random() < 0.6 else "solvent",
+        )
+        return made.with_plates((*made.plates, again))
