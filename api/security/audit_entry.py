@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-__all__ = ["ACTIONS", "DETAILS", "AuditEvent", "acting", "actor", "canonical_entry", "canonical_json"]
+__all__ = ["ACTIONS", "DETAILS", "AuditEvent", "act_as", "acting", "actor", "canonical_entry", "canonical_json"]
 
 #: Everything that is logged, and what it means.
 ACTIONS: Mapping[str, str] = {
@@ -37,7 +37,7 @@ ACTIONS: Mapping[str, str] = {
     "image.viewed": "A picture for the screen was handed out.",
     "image.exported": "An image was handed out as it was handed in.",
     "screening.read_corrected": "An officer typed the zone as read on the document; the machine's read stays.",
-    "case.opened": "A screening became a case: it was flagged, or an officer referred it.",
+    "case.opened": "An officer referred a screening that was no case yet; what is flagged is one from the start.",
     "case.viewed": "A case was opened on a screen.",
     "case.listed": "The queue of cases was looked at.",
     "case.assigned": "A case was given to an examiner.",
@@ -88,7 +88,7 @@ DETAILS: Mapping[str, str] = {
     "check": "id of a check, lower case",
     "reason": "why: retention, request, decision, requested, flagged",
     "case": "number of a case",
-    "origin": "flagged or referred",
+    "origin": "referred",
     "kind": "view, first or second opinion",
     "conclusion": "in the field's vocabulary",
     "support": "0 to 5 on the conclusion scale",
@@ -153,6 +153,11 @@ def acting(who: str) -> Iterator[None]:
         yield
     finally:
         _actor.reset(token)
+
+
+def act_as(who: str) -> None:
+    """Everything logged from here to the end of the block of ``acting`` around it is done by ``who``."""
+    _actor.set(who)
 
 
 def actor() -> str:
