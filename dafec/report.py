@@ -46,6 +46,7 @@ __all__ = [
     "ReadingInfo",
     "RemarkInfo",
     "Report",
+    "SideInfo",
     "SoftwareInfo",
     "TextInfo",
     "VerdictInfo",
@@ -114,6 +115,22 @@ class CaptureInfo(_Model):
     quality: list[QualityInfo] = Field(description="Empty where nothing limits the checks.")
 
 
+class SideInfo(_Model):
+    """One page or side of the document as it was screened."""
+
+    page: Count = Field(description="Index of the page in capture.pages it was found on.")
+    format: DocumentFormat | None = Field(description="From its zone and proportions; null where neither tells.")
+    has_zone: bool = Field(description="A machine-readable zone was read on it.")
+    outline_px: list[tuple[float, float]] = Field(description="Corners in that page's primary frame, top left first.")
+    outline_source: Literal["edges", "mrz", "frame"] = Field(description="What the outline rests on.")
+    width_mm: float = Field(description="Width of the outline on the document.")
+    height_mm: float = Field(description="Height of the outline on the document.")
+    dpi: float | None = Field(description="True resolution on the document; null where unknown.")
+    quality: list[QualityInfo] = Field(
+        default_factory=list, description="What limits the checks of this side; the document's stands in capture."
+    )
+
+
 class DocumentInfo(_Model):
     """The document the verdict is about: the page that carries the MRZ, or the largest page where none does."""
 
@@ -131,6 +148,10 @@ class DocumentInfo(_Model):
     width_mm: float | None = Field(default=None, description="Width of the outline on the document.")
     height_mm: float | None = Field(default=None, description="Height of the outline on the document.")
     dpi: float | None = Field(default=None, description="True resolution on the document.")
+    sides: list[SideInfo] = Field(
+        default_factory=list,
+        description="Every page or side that was screened: the document's own first, then its other sides.",
+    )
     specimen: bool = Field(
         default=False, description="Issuer or holder's state is the specimen code UTO, or a known specimen."
     )
@@ -216,6 +237,8 @@ class CheckInfo(_Model):
     """What one check found."""
 
     id: str = Field(description="IR-AB-MR and the like; the grammar of Doc 9303-2 Appendix C, or MRZ-, VIZ-, GEN-.")
+    side: Count = Field(default=0, description="Index into document.sides of the side it is about; 0 the document's.")
+    page: Count = Field(default=0, description="Index of the page in capture.pages that side was found on.")
     version: int = Field(description="Version of the check; results of different versions are not comparable.")
     result: Outcome = Field(description="passed, failed, undetermined, not_supported or aborted.")
     value: float | None = Field(description="What was measured.")
@@ -347,11 +370,12 @@ def mrz_info(read: MrzRead | None, parse: MrzParse | None) -> MrzInfo:
     return MrzInfo.model_validate(mrz_object(read, parse))
 
 
-def check_info(result: CheckResult) -> CheckInfo:
+def check_info(result: CheckResult, page: int = 0) -> CheckInfo:
     """One check's result with its texts.
 
     Args:
         result: finite numbers only; ``dafec.screening`` turns others into ``aborted`` before they come here.
+        page: index of the page in the capture that the result's side was found on.
 
     Returns:
         The report's entry.
@@ -359,6 +383,8 @@ def check_info(result: CheckResult) -> CheckInfo:
     box = result.region_mm.as_list() if result.region_mm is not None else None
     return CheckInfo(
         id=result.id,
+        side=result.side,
+        page=page,
         version=result.version,
         result=result.result,
         value=result.value,

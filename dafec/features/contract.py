@@ -24,10 +24,21 @@ from dafec.ocr.visual_zone import VisualZone
 from dafec.page import Page
 from dafec.quality import Quality
 
-__all__ = ["Check", "CheckContext", "CheckResult", "HeatMap", "Outcome"]
+__all__ = ["Check", "CheckContext", "CheckResult", "HeatMap", "Outcome", "SideView"]
 
 #: The five results of TR-03135 (Doc 9303-2 Appendix C.20).
 Outcome = Literal["passed", "failed", "undetermined", "not_supported", "aborted"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SideView:
+    """Another side of the document, or a further page of the capture, as a check sees it."""
+
+    side: int  # its place among the report's sides, from 1
+    page: Page
+    quality: Quality
+    mrz: MrzParse | None = None  # of a zone on that side
+    read: MrzRead | None = None  # the read behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class CheckContext:
     today: date  # the day of the screening, so that checks are reproducible
     second_read: tuple[str, ...] | None = None  # lines by the second reader; None: it did not run
     visual: VisualZone | None = None  # text of the visual zone; None: it was not read in this screening
+    sides: tuple[SideView, ...] = ()  # the document's other sides and pages, where this page is the document's own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +79,7 @@ class CheckResult:
     calibration: str = "none"  # which calibration the ratio comes from; "none" where it is 0
     message: str = ""  # key in the catalogues
     values: Mapping[str, str | int | float] = field(default_factory=dict)  # placeholders of the message
+    side: int = 0  # the side ``region_mm`` is on: 0 the document's page, else one of ``CheckContext.sides``
     heat_map: HeatMap | None = None  # of what failed or is unclear; None where the check has no map
 
     def with_heat(self, heat_map: HeatMap) -> Self:
