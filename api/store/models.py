@@ -7,9 +7,13 @@ DAFEC wrote the row and it is not sealed yet, ``screenings.report``.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+if TYPE_CHECKING:
+    from api.store.arrival_models import Completion
 
 __all__ = ["AuditEntry", "AuditHead", "AuditNode", "Base", "CaseKey", "Image", "Probe", "Screening", "UsedKey"]
 
@@ -32,7 +36,7 @@ class Screening(Base):
     made: Mapped[int]
     not_possible: Mapped[int]
     report: Mapped[str] = mapped_column(Text)  # JSON without personal data, once the screening is sealed
-    images_digest: Mapped[str] = mapped_column(String(64))  # over lights and contents
+    images_digest: Mapped[str] = mapped_column(String(64), index=True)  # over lights and contents
     key_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)  # SHA-256 of the Idempotency-Key
     sealed_report: Mapped[bytes | None] = mapped_column(LargeBinary)  # JSON as acknowledged, under the case key
     held: Mapped[bool] = mapped_column(default=False, server_default=false())  # kept until released
@@ -41,6 +45,8 @@ class Screening(Base):
     desk: Mapped[str | None] = mapped_column(String(32), index=True)  # id of the desk it was made at
     made_by: Mapped[str] = mapped_column(String(96), default="", server_default="")  # as the audit log names people
     specimen: Mapped[bool] = mapped_column(default=False, server_default=false())  # the document says that it is one
+    origin: Mapped[str] = mapped_column(String(16), default="unknown", server_default="unknown")  # live, recorded
+    completion: Mapped[Completion | None] = relationship(lazy="selectin", viewonly=True)
     images: Mapped[list[Image]] = relationship(back_populates="screening", lazy="selectin", order_by="Image.number")
 
     __table_args__ = (Index("ix_screenings_retention", "deleted", "created"), {"sqlite_autoincrement": True})

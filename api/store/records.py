@@ -11,8 +11,10 @@ from api.store.models import Image, Screening
 from dafec.capture import Light
 
 __all__ = [
+    "CompletionState",
     "ImageRecord",
     "NewScreening",
+    "Origin",
     "PersonalData",
     "ScreeningPage",
     "ScreeningRecord",
@@ -22,8 +24,15 @@ __all__ = [
     "summary",
 ]
 
+#: live: from a device at the moment. recorded: taken before. unknown: nobody said.
+Origin = Literal["live", "recorded", "unknown"]
+
+#: Of the complete pass. none: there is to be none.
+CompletionState = Literal["none", "due", "done", "failed"]
+
 #: kept: report and images are there. deleted: their key was destroyed. unreadable: their master key is not there.
-PersonalData = Literal["kept", "deleted", "unreadable"]
+#: withheld: whoever asks does not see them.
+PersonalData = Literal["kept", "deleted", "unreadable", "withheld"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,11 @@ class NewScreening:
     images: tuple[StoredImage, ...]
     result: str = "{}"  # the report without personal data, JSON
     held: bool = False  # kept until released
+    origin: Origin = "unknown"
+    completion_due: bool = False  # a complete pass is to follow
     actor: str = ""  # who had it made, as the audit log names people; empty: whoever acts now
+    desk: str | None = None  # id of the desk it was made at
+    specimen: bool = False  # the document says that it is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,11 @@ class ScreeningSummary:
     images: tuple[ImageRecord, ...]
     held: bool
     deleted: datetime | None  # UTC
+    desk: str | None  # id
+    made_by: str  # as the audit log names people
+    specimen: bool
+    origin: Origin
+    completion: CompletionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,11 @@ def _values(row: Screening) -> dict[str, object]:
         "images": tuple(_image(image) for image in row.images),
         "held": row.held,
         "deleted": row.deleted.replace(tzinfo=UTC) if row.deleted is not None else None,
+        "desk": row.desk,
+        "made_by": row.made_by,
+        "specimen": row.specimen,
+        "origin": row.origin,
+        "completion": row.completion.state if row.completion is not None else "none",
     }
 
 

@@ -28,11 +28,15 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, defer
 
 from api.errors import ServiceError
-from api.security.audit_entry import AuditEvent
+from api.security.audit_entry import AuditEvent, actor
 from api.security.audit_heads import AuditKey
+from api.security.permissions import current_actor
+from api.store.arrival_models import Completion
 from api.store.audit_log import AuditLog, append_events
 from api.store.blobs import Blobs, Note, in_parts
+from api.store.case_models import FLAGGED_LEVELS, new_case
 from api.store.database import database_url, is_sqlite, mapped_errors, open_reader, open_writer, storage_error
+from api.store.events import add_desk_event
 from api.store.models import CaseKey, Image, Probe, Screening
 from api.store.places import RESTORING, StorePlaces, open_blobs, own_folder
 from api.store.records import (
@@ -48,6 +52,7 @@ from api.store.records import (
 from api.store.schema import prepare_schema
 from api.store.sealing import Keyring, WrappedKey, image_context, open_report, open_sealed, seal, seal_report
 from api.store.used_keys import lost_keys, take_up_keys
+from api.store.visible import seen_by
 from dafec.errors import DafecError, InstallationError
 
 __all__ = ["Store"]
@@ -166,19 +171,37 @@ class Store:
                     key_digest=new.key_digest,
                     sealed_report=sealed_report,
                     held=new.held,
+                    desk=new.desk,
+                    made_by=new.actor or actor(),
+                    specimen=new.specimen,
+                    origin=new.origin,
                     images=rows,
                 )
                 session.add(row)
                 session.flush()
                 session.add(CaseKey(screening_number=row.number, master=wrapped.master, wrapped=wrapped.wrapped))
                 details: dict[str, str | int] = {"level": new.level, "images": len(rows)}
+                if new.level in FLAGGED_LEVELS:
+                    session.add(new_case(row, "flagged"))  # the entry's level says so
+                self._add_completion(session, row, new)
                 append_events(session, AuditEvent("screening.made", f"screening:{new.id}", details, new.actor))
+                told = {"id": new.id, "level": new.level, "origin": new.origin}
+                completion = "due" if new.completion_due else "none"
+                add_desk_event(session, row.desk, "screening.made", {**told, "completion": completion})
         except IntegrityError:
             with Session(self.writer) as session, session.begin():  # another process was faster with the same key
                 if _has_key(session, new.key_digest):
                     return False
             raise
         return True
+
+    @staticmethod
+    def _add_completion(session: Session, row: Screening, new: NewScreening) -> None:
+        if new.completion_due:
+            due = Completion(
+                screening_number=row.number, state="due", changed=_utc(datetime.now(UTC)), first_level=new.level
+            )
+            session.add(due)
 
     def _remove_unused(self, names: list[str], note: Note) -> None:
         """Removes files of a write that failed; no row refers to them."""
@@ -263,7 +286,7 @@ class Store:
             raise
 
     def newest(self, limit: int, after: str | None = None) -> ScreeningPage | None:
-        """Screenings, newest first.
+        """Screenings that whoever acts now may see, newest first.
 
         Args:
             limit: at most so many.
@@ -272,9 +295,11 @@ class Store:
         Returns:
             The page, or None where ``after`` names no screening.
         """
+        who = current_actor()
         with mapped_errors(), Session(self.reader) as session:
             whole = (defer(Screening.report, raiseload=True), defer(Screening.sealed_report, raiseload=True))
             query = select(Screening).options(*whole).order_by(Screening.number.desc()).limit(limit + 1)
+            query = query.where(seen_by(who))
             if after is not None:
                 number = session.scalar(select(Screening.number).where(Screening.id == after))
                 if number is None:
@@ -316,6 +341,11 @@ class Store:
         """Signs and keeps a head of the audit log where entries were added since the last; tells whether it did."""
         with self.lock, mapped_errors(), Session(self.writer) as session, session.begin():
             return AuditLog(session).keep_head(self.audit_key)
+
+    def has_images(self, images_digest: str) -> bool:
+        """Whether the very same images were screened before."""
+        with mapped_errors(), Session(self.reader) as session:
+            return session.scalar(select(Screening.number).where(Screening.images_digest == images_digest)) is not None
 
     def count(self) -> int:
         """How many screenings are kept."""

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from api.security.audit_entry import AuditEvent
+from api.store.arrival_models import Completion
 from api.store.audit_log import append_events
 from api.store.blobs import BlobFolder, Note
 from api.store.database import mapped_errors, outside_transactions
@@ -103,6 +104,7 @@ class Upkeep:
                 row.report = self._stripped(row.report)
             session.execute(delete(CaseKey).where(CaseKey.screening_number == number))
             row.sealed_report = None
+            session.execute(update(Completion).where(Completion.screening_number == number).values(first_report=None))
             row.deleted = datetime.now(UTC).replace(tzinfo=None)
             row.held = False
             details: dict[str, str | int] = {"images": len(row.images), "reason": "retention", "level": row.level}
@@ -121,6 +123,7 @@ class Upkeep:
             if self._store.shared:
                 run("VACUUM case_keys")
                 run("VACUUM screenings")
+                run("VACUUM completions")
             else:
                 run("PRAGMA wal_checkpoint(TRUNCATE)")
 
