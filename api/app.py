@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -23,6 +24,8 @@ from api.errors import (
     validation_error,
 )
 from api.routes import health, pages, screenings
+from api.security.gate import Gate
+from api.security.tables import tables_of
 from api.settings import Settings
 from api.state import ServiceState
 from api.store import Store
@@ -88,6 +91,7 @@ def _lifespan(
         pool = BoundedPool("screening", settings.workers, settings.queue_size)
         pictures = BoundedPool("pictures", _PICTURE_WORKERS, _PICTURE_QUEUE)
         try:
+            gate = state.gate = Gate(settings, tables_of(store))
             screener = load(settings)
             await pool.run(warm_up, screener)
             casework = Casework(
@@ -100,7 +104,9 @@ def _lifespan(
             )
             state.casework = casework
             _log.info("ready", screenings=store.count())
-            async with keep_up(store, settings):
+            if not settings.may_be_open():
+                state.first_password = await asyncio.to_thread(gate.accounts.create_first_administrator)
+            async with keep_up(store, settings, gate.forget_old):
                 yield
                 state.casework = None
                 await casework.drain()

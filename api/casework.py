@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import ParamSpec, TypeVar
 
@@ -22,6 +22,7 @@ from api.errors import ServiceError
 from api.personal import without_personal_data
 from api.pictures import check_crop, display_picture, light_of_check
 from api.security.audit_entry import AuditEvent, actor
+from api.security.permissions import current_actor
 from api.store import NewScreening, ScreeningPage, ScreeningRecord, Store, StoredImage
 from api.store.retention import held_from_the_start
 from api.uploads import Upload
@@ -100,7 +101,7 @@ class Casework:
             DafecError: what the core says about the images.
         """
         digest = upload.digest()
-        key_digest = hashlib.sha256(key.encode()).digest() if key is not None else None
+        key_digest = _key_digest(key) if key is not None else None
         running = self._running.get(key_digest) if key_digest is not None else None
         if running is not None:
             release()
@@ -136,9 +137,13 @@ class Casework:
             known = await self._pictures.run(self.store.get_by_key, key_digest)
             if known is not None:
                 return await self._read(self._replay, known, digest, actor())
-        return await self.pool.run(self._screen_and_keep, upload, digest, key_digest, actor())
+        asking = current_actor()
+        desk = asking.desk if asking is not None else None
+        return await self.pool.run(self._screen_and_keep, upload, digest, key_digest, actor(), desk)
 
-    def _screen_and_keep(self, upload: Upload, digest: str, key_digest: bytes | None, who: str) -> Outcome:
+    def _screen_and_keep(
+        self, upload: Upload, digest: str, key_digest: bytes | None, who: str, desk: str | None
+    ) -> Outcome:
         if self.store.free_bytes() < self._min_free_bytes:
             raise ServiceError("storage.full", status=507)
         capture = self._screener.decode(upload.images, upload.label, upload.statement)
@@ -157,6 +162,8 @@ class Casework:
             result=without_personal_data(report).to_json(),
             held=held_from_the_start(report.verdict.level),
             actor=who,
+            desk=desk,
+            specimen=report.document.specimen,
         )
         if self.store.add(new) or key_digest is None:
             return Outcome(new.id, new.report, created=True)
@@ -174,16 +181,23 @@ class Casework:
     async def get(self, screening_id: str) -> ScreeningRecord:
         """The screening of that id; that it was handed out is on record before it is.
 
+        Whoever asks and does not see personal data gets the report without them.
+
         Raises:
-            ServiceError: ``screening.not_found``, or ``storage.*`` where the audit log cannot be written.
+            ServiceError: ``screening.not_found``, also where it is not among the records of whoever asks, or
+                ``storage.*`` where the audit log cannot be written.
         """
         record = await self._find(screening_id)
         await self._log("screening.viewed", screening_id)
-        return record
+        asking = current_actor()
+        if asking is None or asking.sees_personal_data or record.personal_data != "kept":
+            return record
+        result = without_personal_data(parse_report(record.report)).to_json()
+        return replace(record, report=result, personal_data="withheld")
 
     async def _find(self, screening_id: str) -> ScreeningRecord:
         record = await self._read(self.store.get, screening_id)
-        if record is None:
+        if record is None or not _seen(record):
             raise ServiceError("screening.not_found", status=404)
         return record
 
@@ -196,6 +210,7 @@ class Casework:
         Raises:
             ServiceError: ``screening.not_found``, ``screening.images_deleted``.
         """
+        await self._find(screening_id)
         await self._read(self.store.set_hold, screening_id, held=held, who=actor())
 
     async def newest(self, limit: int, after: str | None) -> ScreeningPage:
@@ -266,6 +281,19 @@ class Casework:
     async def drain(self) -> None:
         """Waits for every screening that was begun; their errors belong to their callers."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _seen(record: ScreeningRecord) -> bool:
+    """Whether a screening is among the records of whoever asks; the service itself sees all."""
+    asking = current_actor()
+    return asking is None or asking.sees(desk=record.desk, made_by=record.made_by, specimen=record.specimen)
+
+
+def _key_digest(key: str) -> bytes:
+    """What an Idempotency-Key is kept as; the same key of another user or desk is another key."""
+    asking = current_actor()
+    whose = f"{asking.audit_name} " if asking is not None and asking.kind in ("user", "desk") else ""
+    return hashlib.sha256(f"{whose}{key}".encode()).digest()
 
 
 def _images(upload: Upload, capture: Capture) -> tuple[StoredImage, ...]:

@@ -10,6 +10,8 @@ import asyncio
 import io
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -56,7 +58,7 @@ class BoundedPool:
         return self._pending >= self._places
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """The function's result, from a thread of the pool.
+        """The function's result, from a thread of the pool; it knows who asks, as its caller does.
 
         A job that was started runs to its end even if its caller has gone; its place is free only then, so that the
         count stays true.
@@ -69,7 +71,7 @@ class BoundedPool:
         loop = asyncio.get_running_loop()
         self._pending += 1
         try:
-            future = self._executor.submit(function, *args, **kwargs)
+            future = self._executor.submit(copy_context().run, partial(function, *args, **kwargs))
         except RuntimeError as error:
             self._pending -= 1
             raise ServiceError("service.stopping", status=503, retry_after_s=5) from error

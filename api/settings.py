@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -75,10 +75,37 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Time between two rounds of forgetting, clearing up and signing the audit log."
     )
     allow_network: bool = Field(
-        default=False, description="Listen beyond this machine. There is no login yet: anyone who reaches it can read."
+        default=False, description="Listen beyond this machine; everybody needs a login or a desk's key, over TLS."
     )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Names this service may be called by, besides localhost and its own address."
+    )
+    access: Literal["open-on-loopback", "locked"] = Field(
+        "open-on-loopback",
+        description="open-on-loopback: everybody at this computer may try everything, without a login, as long as the "
+        "service listens to this computer only and there is no user; locked: never.",
+    )
+    second_factor: Literal["required", "optional"] = Field(
+        "required", description="Whether every user sets up an authenticator before anything else is open."
+    )
+    session_idle_minutes: float = Field(30.0, gt=0, description="A session ends when nothing came for so long.")
+    session_absolute_hours: float = Field(12.0, gt=0, description="A session ends after so long, whatever comes.")
+    breached_passwords: Path | None = Field(
+        None, description="Offline list of breached passwords, lines SHA1:count sorted by hash; none of them is taken."
+    )
+    requests_per_minute: int = Field(
+        1200, ge=0, description="Requests one user, desk or unknown address may make; 0 does not limit."
+    )
+    tls: Literal["auto", "off", "own", "files", "proxy"] = Field(
+        "auto",
+        description="own: with a certificate of a private authority that is made in the folder of keys; files: with "
+        "tls_certificate and tls_key; proxy: a proxy before the service does it; off: none, for this computer only; "
+        "auto: off on this computer, own beyond.",
+    )
+    tls_certificate: Path | None = Field(None, description="Certificate and its chain, PEM.")
+    tls_key: Path | None = Field(None, description="Private key of the certificate, PEM.")
+    proxies: tuple[str, ...] = Field(
+        (), description="Addresses of proxies whose word is taken for where a request comes from."
     )
     workers: int = Field(2, ge=1, le=64, description="Screenings at the same time.")
     queue_size: int = Field(16, ge=0, le=10_000, description="Screenings that may wait; more are answered with 503.")
@@ -109,6 +136,28 @@ class Settings(BaseSettings):
             timedelta(hours=self.keep_open_hours),
             timedelta(days=self.keep_held_days),
         )
+
+    def tls_mode(self) -> Literal["off", "own", "files", "proxy"]:
+        """How connections are encrypted."""
+        if self.tls == "auto":
+            return "off" if is_loopback(self.host) else "own"
+        return self.tls
+
+    def secure(self) -> bool:
+        """Whether browsers reach the service over TLS."""
+        return self.tls_mode() != "off"
+
+    def may_be_open(self) -> bool:
+        """Whether the service may be tried out without a login as long as there is no user."""
+        return self.access == "open-on-loopback" and is_loopback(self.host) and self.tls_mode() != "proxy"
+
+    def session_idle(self) -> timedelta:
+        """After which pause a session ends."""
+        return timedelta(minutes=self.session_idle_minutes)
+
+    def session_absolute(self) -> timedelta:
+        """After which time a session ends, whatever comes."""
+        return timedelta(hours=self.session_absolute_hours)
 
     def host_names(self) -> frozenset[str]:
         """Host names, lower case and without port, that requests may carry."""
@@ -143,8 +192,8 @@ def load_settings(**given: Any) -> Settings:
         The validated settings.
 
     Raises:
-        UsageError: ``settings.unknown``, ``settings.invalid``, or ``serve.network_refused`` for a host beyond this
-            machine without ``allow_network``.
+        UsageError: ``settings.unknown``, ``settings.invalid``, ``serve.network_refused`` for a host beyond this
+            machine without ``allow_network``, ``serve.tls_needed`` for one without TLS, ``serve.tls_files_needed``.
     """
     _refuse_unknown_variables(os.environ)
     try:
@@ -155,4 +204,8 @@ def load_settings(**given: Any) -> Settings:
         raise UsageError("settings.invalid", name=name, reason=first["msg"]) from error
     if not settings.allow_network and not is_loopback(settings.host):
         raise UsageError("serve.network_refused", host=settings.host)
+    if not is_loopback(settings.host) and settings.tls_mode() == "off":
+        raise UsageError("serve.tls_needed", host=settings.host)
+    if settings.tls_mode() == "files" and None in (settings.tls_certificate, settings.tls_key):
+        raise UsageError("serve.tls_files_needed")
     return settings

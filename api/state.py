@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.casework import Casework
 from api.errors import ServiceError
+from api.security.gate import Gate
 from api.settings import Settings
 from api.uploads import ByteBudget
 from api.viewer.assets import StaticFolder
@@ -18,12 +19,17 @@ __all__ = ["CaseworkOf", "ServiceState", "StateOf"]
 
 @dataclass(slots=True)
 class ServiceState:
-    """One per app. ``casework`` is None until the models are loaded and after the service began to stop."""
+    """One per app. ``casework`` is None until the models are loaded and after the service began to stop.
+
+    ``gate`` is None until the store is open.
+    """
 
     settings: Settings
     budget: ByteBudget
     static: StaticFolder
     casework: Casework | None = None
+    gate: Gate | None = None
+    first_password: str | None = None  # of the administrator the first start made; shown once
 
 
 def _state(request: Request) -> ServiceState:

@@ -36,11 +36,11 @@ def upkeep_of(store: Store, settings: Settings) -> Upkeep:
 
 
 @asynccontextmanager
-async def keep_up(store: Store, settings: Settings) -> AsyncIterator[None]:
-    """Makes rounds as long as the block runs; start and end are on record in the audit log."""
+async def keep_up(store: Store, settings: Settings, also: Callable[[], object]) -> AsyncIterator[None]:
+    """Makes rounds as long as the block runs, with ``also`` in each; start and end are on record in the audit log."""
     await asyncio.to_thread(store.log, AuditEvent("service.started", details={"version": __version__}))
     stop = asyncio.Event()
-    rounds = asyncio.create_task(_rounds(store, settings, stop))
+    rounds = asyncio.create_task(_rounds(store, settings, also, stop))
     try:
         yield
     finally:
@@ -49,17 +49,21 @@ async def keep_up(store: Store, settings: Settings) -> AsyncIterator[None]:
         await asyncio.to_thread(_leave, store)
 
 
-async def _rounds(store: Store, settings: Settings, stop: asyncio.Event) -> None:
+async def _rounds(store: Store, settings: Settings, also: Callable[[], object], stop: asyncio.Event) -> None:
     upkeep = upkeep_of(store, settings)
     while not stop.is_set():
-        await asyncio.to_thread(_round, store, upkeep, stop)
+        await asyncio.to_thread(_round, store, upkeep, also, stop)
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.upkeep_interval_s):
                 await stop.wait()
 
 
-def _round(store: Store, upkeep: Upkeep, stop: asyncio.Event) -> None:
-    steps: tuple[Callable[[], object], ...] = (lambda: upkeep.run(go_on=lambda: not stop.is_set()), store.sign_head)
+def _round(store: Store, upkeep: Upkeep, also: Callable[[], object], stop: asyncio.Event) -> None:
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: upkeep.run(go_on=lambda: not stop.is_set()),
+        also,
+        store.sign_head,
+    )
     for step in steps:
         try:
             step()

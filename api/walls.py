@@ -3,7 +3,8 @@
 - A request id on every answer and in every log line.
 - Only requests that name this service as their host get in: a page of a stranger cannot reach it by having its own
   name resolve to this machine (DNS rebinding). Requests that change something must come from this service's own pages
-  (no cross-site request forgery): there is no login yet.
+  (no cross-site request forgery), by Origin and Sec-Fetch-Site; ``api.security.access`` asks more where a cookie says
+  who it is.
 - Headers that keep the browser from running, framing, guessing, caching or leaking anything.
 - An error nobody expected becomes the one error body with status 500. Its type and place are logged, its text is not:
   the text of an exception may hold what stood in a passport.
@@ -25,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ServiceError, error_response, preferred_language
 from api.security.audit_entry import acting
+from api.security.permissions import NOBODY, acting_for
 from dafec.errors import DafecError
 
 __all__ = ["SECURITY_HEADERS", "OuterWall"]
@@ -72,7 +74,7 @@ class OuterWall:
         answer = _Answer(send, request_id)
         begun = time.perf_counter()
         try:
-            with acting("anonymous"):  # whoever it is has no login yet
+            with acting("anonymous"), acting_for(NOBODY):  # the route says who it is
                 await self._handle(scope, receive, answer, headers)
         except Exception as error:  # the one outer wall of HTTP: nothing gets past it
             _log.error("request_failed", request_id=request_id, error=type(error).__name__, at=_place(error))

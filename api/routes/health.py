@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ServiceError, error_response, error_responses, request_language
 from api.health import check_readiness
+from api.security.access import public
 from api.state import StateOf
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["health"])
+_WATCHED = [public("a watchdog asks; the answer is yes or no to each part")]
 
 
 class Alive(BaseModel):
@@ -42,14 +44,20 @@ class Ready(BaseModel):
     )
 
 
-@router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", responses=error_responses(), summary="Whether the process answers")
+@router.head("/healthz", include_in_schema=False, dependencies=_WATCHED)
+@router.get("/healthz", responses=error_responses(), summary="Whether the process answers", dependencies=_WATCHED)
 async def get_health() -> Alive:
     """Says that the process answers, and nothing about what it can do."""
     return Alive(status="alive")
 
 
-@router.get("/readyz", response_model=Ready, responses=error_responses(), summary="Whether a screening would be made")
+@router.get(
+    "/readyz",
+    response_model=Ready,
+    responses=error_responses(),
+    summary="Whether a screening would be made",
+    dependencies=_WATCHED,
+)
 async def get_readiness(request: Request, state: StateOf) -> Response:
     """Writes to the database and to where the images go, and looks at models, keys, disk space and queue."""
     found = await asyncio.to_thread(check_readiness, state.casework, state.settings.min_free_bytes)

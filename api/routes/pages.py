@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
-from importlib.resources import files
 from typing import Annotated
 
-import jinja2
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
-from api.errors import ServiceError, error_body, preferred_language, status_of
+from api.errors import ServiceError, error_body, status_of
+from api.routes.rendering import page_language, render_page
+from api.security.access import Actor, Permission, public, require
 from api.state import CaseworkOf, ServiceState, StateOf
 from api.viewer.presenter import LEVEL_PLACES, DeskView, present
 from dafec.errors import DafecError
-from dafec.messages import LANGUAGES, Language, text
+from dafec.messages import text
 from dafec.report import parse_report
 
 __all__ = ["error_page", "router", "wants_page"]
 
 router = APIRouter(include_in_schema=False)
-_COOKIE = "dafec_language"
-_A_YEAR_S = 365 * 24 * 3600
 
 #: Texts the page's scripts show; they are handed over in the page, in its language.
 _SCRIPT_TEXTS = (
@@ -35,84 +32,43 @@ _SCRIPT_TEXTS = (
 )
 
 
-@cache
-def _templates() -> jinja2.Environment:
-    def source(name: str) -> str:
-        return files("api.viewer").joinpath("templates", name).read_text(encoding="utf-8")
-
-    return jinja2.Environment(
-        loader=jinja2.FunctionLoader(source),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-
-
-def _language(request: Request) -> Language:
-    """The page's language: asked for in the address, else remembered, else the browser's."""
-    for wish in (request.query_params.get("lang"), request.cookies.get(_COOKIE)):
-        for language in LANGUAGES:
-            if wish == language:
-                return language
-    return preferred_language(request.headers.get("accept-language", ""))
-
-
 def _render(
     request: Request, *, view: DeskView | None = None, error: DafecError | None = None, status: int = 200
 ) -> Response:
     state: ServiceState = request.app.state.service
-    language = _language(request)
-    html = (
-        _templates()
-        .get_template("desk.html")
-        .render(
-            language=language,
-            direction="rtl" if language == "ar" else "ltr",
-            other="en" if language == "ar" else "ar",
-            path=request.url.path,
-            t=partial(_page_text, language),
-            static=state.static.url,
-            places=LEVEL_PLACES,
-            view=view,
-            error=error_body(error, language) if error is not None else None,
-            script_texts={name: text(f"api.page.{name}", language) for name in _SCRIPT_TEXTS},
-            limits={"image": state.settings.max_image_bytes, "request": state.settings.max_request_bytes},
-        )
+    language = page_language(request)
+    return render_page(
+        request,
+        "desk.html",
+        status=status,
+        places=LEVEL_PLACES,
+        view=view,
+        error=error_body(error, language) if error is not None else None,
+        script_texts={name: text(f"api.page.{name}", language) for name in _SCRIPT_TEXTS},
+        limits={"image": state.settings.max_image_bytes, "request": state.settings.max_request_bytes},
     )
-    response = Response(
-        html,
-        status,
-        {"Content-Language": language, "Vary": "Accept-Language, Cookie"},
-        media_type="text/html; charset=utf-8",
-    )
-    if request.query_params.get("lang") in LANGUAGES:
-        response.set_cookie(_COOKIE, language, max_age=_A_YEAR_S, samesite="strict", httponly=True)
-    return response
-
-
-def _page_text(language: Language, key: str, **values: object) -> str:
-    return text(f"api.{key}", language, values)
 
 
 @router.head("/")
 @router.get("/")
-async def get_desk(request: Request) -> Response:
+async def get_desk(request: Request, _actor: Annotated[Actor, require(Permission.SCREENINGS_MAKE)]) -> Response:
     """The desk, waiting for a document."""
     return _render(request)
 
 
 @router.get("/screenings/{screening_id}")
 async def get_desk_with_screening(
-    screening_id: Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{16,64}$")], request: Request, casework: CaseworkOf
+    screening_id: Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{16,64}$")],
+    request: Request,
+    _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
+    casework: CaseworkOf,
 ) -> Response:
     """The desk with the verdict of one screening."""
     record = await casework.get(screening_id)
-    return _render(request, view=present(parse_report(record.report), _language(request)))
+    return _render(request, view=present(parse_report(record.report), page_language(request)))
 
 
-@router.get("/static/{digest}/{name}")
+@router.get("/static/{digest}/{name}", dependencies=[public("files of the pages, the same for everybody")])
 async def get_static(digest: str, name: str, state: StateOf) -> Response:
     """A static file; its address changes with its content."""
     file = state.static.find(digest, name)

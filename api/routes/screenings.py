@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from api.casework import Picture
 from api.errors import ServiceError, error_responses
+from api.security.access import Actor, Permission, public, require
 from api.state import CaseworkOf, ServiceState, StateOf
 from api.store import ScreeningSummary as StoredSummary
 from api.uploads import STATEMENT_PART, Upload, UploadLimits, read_upload
@@ -63,7 +64,7 @@ def _bytes_of(*media_types: str) -> dict[int | str, dict[str, Any]]:
 _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Address of the screening."}}
 _PERSONAL_DATA = {
     "DAFEC-Personal-Data": {
-        "schema": {"type": "string", "enum": ["kept", "deleted", "unreadable"]},
+        "schema": {"type": "string", "enum": ["kept", "deleted", "unreadable", "withheld"]},
         "description": "Whether the report is as it was acknowledged, or without its personal data.",
     }
 }
@@ -155,7 +156,11 @@ class ScreeningList(BaseModel):
     },
 )
 async def post_screening(
-    request: Request, state: StateOf, casework: CaseworkOf, idempotency_key: IdempotencyKey = None
+    request: Request,
+    _actor: Annotated[Actor, require(Permission.SCREENINGS_MAKE)],
+    state: StateOf,
+    casework: CaseworkOf,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Takes the images of one document, one part per light, and answers with the report once it is on the disk.
 
@@ -199,6 +204,7 @@ async def _drain(stream: AsyncIterator[bytes]) -> None:
 
 @router.get("/screenings", response_model=ScreeningList, responses=error_responses(404, 422), summary="List screenings")
 async def list_screenings(
+    _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
     casework: CaseworkOf,
     limit: Annotated[int, Query(ge=1, le=200, description="At most so many.")] = 50,
     after: Annotated[
@@ -219,11 +225,13 @@ async def list_screenings(
     },
     summary="A screening's report",
 )
-async def get_screening(screening_id: ScreeningId, casework: CaseworkOf) -> Response:
+async def get_screening(
+    screening_id: ScreeningId, _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)], casework: CaseworkOf
+) -> Response:
     """Gives the report exactly as it was acknowledged.
 
     Where its personal data were deleted, or are sealed under a key that is not there, the header DAFEC-Personal-Data
-    says so, and the report is the one without them.
+    says so, and the report is the one without them; so it is for whoever does not see personal data (withheld).
     """
     record = await casework.get(screening_id)
     return Response(record.report, 200, {"DAFEC-Personal-Data": record.personal_data}, media_type="application/json")
@@ -234,7 +242,12 @@ async def get_screening(screening_id: ScreeningId, casework: CaseworkOf) -> Resp
     responses=error_responses(404, 410, 422, 507),
     summary="Hold or release a screening",
 )
-async def put_hold(screening_id: ScreeningId, hold: Hold, casework: CaseworkOf) -> Hold:
+async def put_hold(
+    screening_id: ScreeningId,
+    hold: Hold,
+    _actor: Annotated[Actor, require(Permission.SCREENINGS_HOLD)],
+    casework: CaseworkOf,
+) -> Hold:
     """Keeps the images and personal data of a screening until released, or releases them."""
     await casework.hold(screening_id, held=hold.held)
     return hold
@@ -250,6 +263,7 @@ async def get_image(
     screening_id: ScreeningId,
     page: PageIndex,
     light: Light,
+    actor: Annotated[Actor, require(Permission.SCREENINGS_IMAGES)],
     casework: CaseworkOf,
     form: Annotated[
         Literal["display", "original"],
@@ -259,6 +273,8 @@ async def get_image(
     """Gives an image for the screen, or the original bytes as a download."""
     if form == "display":
         return _image(await casework.display(screening_id, page, light), f"{light}.png")
+    if not actor.sees_personal_data:
+        raise ServiceError("access.not_allowed", status=403, function=Permission.SCREENINGS_PERSONAL.value)
     picture = await casework.original(screening_id, page, light)
     return _image(picture, f"{light}{_SUFFIXES.get(picture.media_type, '.bin')}", download=True)
 
@@ -269,12 +285,22 @@ async def get_image(
     responses={**error_responses(404, 410, 422, 507), **_bytes_of("image/png")},
     summary="The region a check is about",
 )
-async def get_crop(screening_id: ScreeningId, check_id: CheckId, casework: CaseworkOf) -> Response:
+async def get_crop(
+    screening_id: ScreeningId,
+    check_id: CheckId,
+    _actor: Annotated[Actor, require(Permission.SCREENINGS_IMAGES)],
+    casework: CaseworkOf,
+) -> Response:
     """Gives the region of a check, cut from the original, in the check's light."""
     return _image(await casework.crop(screening_id, check_id), "region.png")
 
 
-@router.get("/report-schema", responses=error_responses(), summary="JSON schema of a report")
+@router.get(
+    "/report-schema",
+    responses=error_responses(),
+    summary="JSON schema of a report",
+    dependencies=[public("the same in every installation")],
+)
 async def get_report_schema() -> dict[str, Any]:
     """Gives the JSON schema every report of this version follows."""
     return report_schema()

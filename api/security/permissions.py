@@ -10,7 +10,9 @@ same actor (``Actor.sees``, ``Actor.sees_personal_data``), so that there is one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -20,13 +22,17 @@ from dafec.messages import Language
 __all__ = [
     "DEMONSTRATION_PERMISSIONS",
     "DESK_PERMISSIONS",
+    "NOBODY",
     "ROLE_PERMISSIONS",
     "Actor",
     "ActorKind",
     "Permission",
     "RecordScope",
     "Role",
+    "acting_for",
+    "current_actor",
     "permissions_of",
+    "set_actor",
 ]
 
 
@@ -131,8 +137,11 @@ DESK_PERMISSIONS: frozenset[Permission] = frozenset(
 #: What anyone may at a service that is not locked: everything, on the one machine it can be reached from.
 DEMONSTRATION_PERMISSIONS: frozenset[Permission] = frozenset(Permission)
 
-ActorKind = Literal["user", "desk", "demonstration"]
-RecordScope = Literal["all", "desk", "specimens"]
+#: nobody: a request nobody is known of yet, or whose route does not ask.
+ActorKind = Literal["user", "desk", "demonstration", "nobody"]
+#: What a user has to do before anything else is open.
+Pending = Literal["password", "second_factor"]
+RecordScope = Literal["all", "desk", "specimens", "none"]
 
 
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
@@ -152,11 +161,12 @@ class Actor:
     language: Language = "en"  # of this request
     name: str = ""  # to be shown to the user alone; never logged
     session: str | None = None  # id of the session, where there is one
+    pending: tuple[Pending, ...] = ()  # while something is, permissions are empty
 
     @property
     def audit_name(self) -> str:
         """As the audit log names it."""
-        return self.kind if self.kind == "demonstration" else f"{self.kind}:{self.id}"
+        return f"{self.kind}:{self.id}" if self.kind in ("user", "desk") else "anonymous"
 
     def may(self, permission: Permission) -> bool:
         """Whether the function is open to the actor."""
@@ -164,10 +174,12 @@ class Actor:
 
     @property
     def records(self) -> RecordScope:
-        """Which screenings: all, those of the own desk, or specimens only."""
+        """Which screenings: all, those of the own desk, specimens only, or none."""
         if self.kind == "demonstration" or self.roles & {Role.EXAMINER, Role.ANALYST}:
             return "all"
-        return "desk" if self.kind == "desk" or Role.OFFICER in self.roles else "specimens"
+        if self.kind == "desk" or Role.OFFICER in self.roles:
+            return "desk"
+        return "specimens" if Role.TRAINER in self.roles else "none"
 
     @property
     def sees_personal_data(self) -> bool:
@@ -185,4 +197,30 @@ class Actor:
         if self.records == "all":
             return True
         own = made_by == self.audit_name or (desk is not None and desk == self.desk)
-        return own if self.records == "desk" else specimen
+        return (own and self.records == "desk") or (specimen and self.records == "specimens")
+
+
+#: Who a request comes from until its route has asked; sees nothing and may nothing.
+NOBODY = Actor("nobody", "", frozenset())
+
+_current: ContextVar[Actor | None] = ContextVar("dafec_current_actor", default=None)
+
+
+def current_actor() -> Actor | None:
+    """Who asks now; None where no request is handled and the service acts by itself."""
+    return _current.get()
+
+
+def set_actor(actor: Actor) -> None:
+    """Says who asks from here to the end of the request."""
+    _current.set(actor)
+
+
+@contextmanager
+def acting_for(actor: Actor) -> Iterator[None]:
+    """Everything in the block is asked for by ``actor``, unless ``set_actor`` says better within it."""
+    token = _current.set(actor)
+    try:
+        yield
+    finally:
+        _current.reset(token)
