@@ -16,7 +16,7 @@ from api.errors import ServiceError
 from dafec.capture import Frame, Light
 from dafec.report import DocumentInfo
 
-__all__ = ["check_crop", "display_picture", "light_of_check"]
+__all__ = ["check_crop", "display_picture", "eight_bits", "light_of_check"]
 
 _LONGEST_SIDE_PX = 1600
 _CROP_WIDTH_PX = 900
@@ -48,7 +48,7 @@ def display_picture(frame: Frame, document: DocumentInfo, primary_px: tuple[int,
     Returns:
         PNG, 8 bits, longest side at most 1600 px: the document where its outline and size are known, else the frame.
     """
-    pixels = _eight_bits(frame)
+    pixels = eight_bits(frame)
     if primary_px and document.outline_px and document.width_mm and document.height_mm:
         whole = (0.0, 0.0, document.width_mm, document.height_mm)
         return _png(_cut(pixels, document, primary_px, whole, _LONGEST_SIDE_PX))
@@ -91,7 +91,7 @@ def check_crop(
         left = max(0.0, min(left - lacking / 2, document.width_mm - (right - left) - lacking))
         right = min(document.width_mm, left + _CROP_PROPORTION * (bottom - top))
     box_mm = (left, top, right - left, bottom - top)
-    return _png(_cut(_eight_bits(frame), document, primary_px, box_mm, _CROP_WIDTH_PX))
+    return _png(_cut(eight_bits(frame), document, primary_px, box_mm, _CROP_WIDTH_PX))
 
 
 def _cut(
@@ -120,7 +120,7 @@ def _cut(
     return np.asarray(cut, np.uint8)
 
 
-def _eight_bits(frame: Frame) -> Grey8:
+def eight_bits(frame: Frame) -> Grey8:
     """The frame's samples at 8 bits; full scale is what its ``bit_depth`` says."""
     if frame.pixels.dtype == np.uint8:
         return np.asarray(frame.pixels, np.uint8)
