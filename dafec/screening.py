@@ -1,13 +1,15 @@
 """The way of a document through the house, from top to bottom.
 
-    Capture -> zones read -> document chosen -> Page -> quality -> series -> checks -> Verdict -> Report
+    Capture -> zones read -> document and sides chosen -> Page -> quality -> series -> checks -> Verdict -> Report
 
 ``ScreeningContext.load`` reads models and data once; ``screen_capture`` is the way itself and raises only for an
 installation that is broken. One capture gives one report, about one document:
 
 * The document is the one whose machine-readable zone is read best, over all pages of the capture; where no page has a
-  zone it is the first page's largest outline. Zones of further documents on the glass or of further pages are listed
-  in ``other_zones`` and noted in the verdict; their documents are not screened.
+  zone it is the first page's largest outline. Every other page of the capture, and what lies beside the document on
+  the glass, is a further side: found, registered, measured and checked like the document, as far as a check makes
+  sense there; each result names its side, and VIZ-SIDES holds the sides against each other. Zones of further
+  documents and pages are listed in ``other_zones`` as well and noted in the verdict.
 * The zone is read in visible light and in infrared where both are there, each on its own frame, and compared.
 * The second reader is asked only where the first is not certain; it is slow, and it changes no character.
 * A reader that breaks off leaves every check that rests on it ``aborted``: the verdict is then ``not_checked``, or what
@@ -16,7 +18,6 @@ installation that is broken. One capture gives one report, about one document:
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,41 +30,34 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from dafec import __version__
-from dafec.capture import LIGHTS, Capture, CapturedPage, Frame, Light
+from dafec.capture import Capture, CapturedPage, Frame
 from dafec.errors import InstallationError
-from dafec.features.contract import Check, CheckContext, CheckResult
-from dafec.features.registry import all_checks, run_checks
-from dafec.models.runtime import PROVIDER, loaded_models, runtime_version
+from dafec.features.contract import Check, CheckContext, CheckResult, SideView
+from dafec.features.registry import all_checks, run_checks, serves_side
 from dafec.ocr.parse import parse_mrz
 from dafec.ocr.parsed import MrzParse
 from dafec.ocr.reader import FrameRead, OcrContext, read_frame
-from dafec.ocr.second_reader import engine_digest, second_read
-from dafec.ocr.types import MrzRead
+from dafec.ocr.second_reader import second_read
 from dafec.ocr.visual_zone import VisualContext, VisualZone, read_visual_zone
-from dafec.page import Page, find_pages
-from dafec.quality import Quality, QualityIssue, assess_quality
+from dafec.page_sides import ChosenSide, PageRead, choose_document
+from dafec.quality import assess_quality
 from dafec.references.checks import series_checks, silent_ids
 from dafec.references.library import Library
 from dafec.references.matching import SeriesMatch, match_series
-from dafec.report import (
-    CaptureInfo,
-    DecisionInfo,
-    DocumentInfo,
-    FrameInfo,
-    MrzInfo,
-    PageInfo,
-    QualityInfo,
-    ReadingInfo,
-    Report,
-    SoftwareInfo,
-    VerdictInfo,
-    check_info,
-    mrz_info,
-    texts,
+from dafec.report import ReadingInfo, Report, mrz_info
+from dafec.screening_report import (
+    ScreenedSide,
+    capture_info,
+    checks_info,
+    document_info,
+    is_specimen,
+    other_zones,
+    readings_of,
+    software_info,
+    verdict_info,
 )
 from dafec.settings import Settings, load_settings
-from dafec.verdict import Decision, Policy, Situation, Verdict, decide, load_decision
+from dafec.verdict import Decision, Policy, Situation, decide, load_decision
 
 __all__ = ["ScreeningContext", "screen_capture"]
 
@@ -138,32 +132,11 @@ class _Clock:
         return {name: round(value, 1) for name, value in {**self.stages, "total": total}.items()}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _PageRead:
-    """One captured page with the zones in its frames."""
-
-    captured: CapturedPage
-    primary: FrameRead | None  # of the frame geometry is taken from; None where the reader broke off
-    infrared: FrameRead | None  # None: no such frame, or it is the primary one
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Document:
-    """The document the report is about."""
-
-    number: int  # of its page in the capture
-    page: Page
-    reads: dict[Light, MrzRead]
-    read: MrzRead | None  # the one that is parsed
-    light: Light | None  # it was read in
-    others: tuple[MrzRead, ...]  # zones of other documents
-
-
 def _read_pixels(frame: Frame, context: ScreeningContext) -> FrameRead:
     return read_frame(frame.pixels, context=context.ocr, bit_depth=frame.bit_depth)
 
 
-def _read_page(captured: CapturedPage, context: ScreeningContext) -> _PageRead:
+def _read_page(captured: CapturedPage, context: ScreeningContext) -> PageRead:
     infrared = captured.frame("ir")
     if infrared is captured.primary:
         infrared = None
@@ -173,69 +146,8 @@ def _read_page(captured: CapturedPage, context: ScreeningContext) -> _PageRead:
     except InstallationError as error:
         if error.code not in _RUN_ERRORS:
             raise
-        return _PageRead(captured, None, None)
-    return _PageRead(captured, primary, below)
-
-
-def _rank(read: MrzRead) -> tuple[bool, bool, float]:
-    return read.status == "read", read.format is not None, read.confidence
-
-
-def _best(reads: Sequence[MrzRead]) -> MrzRead | None:
-    found = [read for read in reads if read.status != "not_found"]
-    return max(found, key=_rank) if found else None
-
-
-def _same_place(read: MrzRead, candidates: Sequence[MrzRead], page: CapturedPage) -> MrzRead | None:
-    """The infrared zone that lies where ``read`` does: nearest centre, within half the zone's width.
-
-    Both frames show the same field, at resolutions that may differ.
-    """
-    infrared = page.frame("ir")
-    if infrared is None:
-        return None
-    scale = np.array([page.primary.width_px / infrared.width_px, page.primary.height_px / infrared.height_px])
-    centre = read.corners_px.array().mean(0)
-    apart = [float(np.hypot(*(other.corners_px.array().mean(0) * scale - centre))) for other in candidates]
-    nearest = int(np.argmin(apart)) if apart else -1
-    return candidates[nearest] if apart and apart[nearest] <= 0.5 * read.corners_px.width_px else None
-
-
-def _choose_page(pages: Sequence[_PageRead]) -> int:
-    """The page whose zone is read best; the first where none has one."""
-
-    def rank(number: int) -> tuple[bool, tuple[bool, bool, float], int]:
-        page = pages[number]
-        reads = [*(page.primary.reads if page.primary else ()), *(page.infrared.reads if page.infrared else ())]
-        best = _best(reads)
-        return best is not None, _rank(best) if best is not None else (False, False, 0.0), -number
-
-    return max(range(len(pages)), key=rank)
-
-
-def _choose_document(pages: Sequence[_PageRead]) -> _Document:
-    number = _choose_page(pages)
-    chosen = pages[number]
-    zones = list(chosen.primary.reads) if chosen.primary else []
-    below = list(chosen.infrared.reads) if chosen.infrared else []
-    main = _best(zones)
-    mask = chosen.primary.document_mask if chosen.primary else None
-    page = find_pages(chosen.captured, [main] if main is not None else [], mask, most=1)[0]
-    reads: dict[Light, MrzRead] = {}
-    primary_light = chosen.captured.primary.light
-    if main is not None:
-        reads[primary_light] = main
-        infrared = _same_place(main, below, chosen.captured)
-    else:
-        infrared = _best(below)
-    if infrared is not None:
-        reads["ir"] = infrared
-    light = next((light for light in LIGHTS if light in reads), None)
-    others = [read for read in zones if read is not main]
-    for index, other in enumerate(pages):
-        if index != number and other.primary is not None:
-            others.extend(other.primary.reads)
-    return _Document(number, page, reads, reads[light] if light else None, light, tuple(others))
+        return PageRead(captured, (), (), None, broke_off=True)
+    return PageRead(captured, primary.reads, below.reads if below is not None else (), primary.document_mask)
 
 
 def _bytes(pixels: NDArray[np.uint8] | NDArray[np.uint16], bit_depth: int) -> NDArray[np.uint8]:
@@ -244,7 +156,7 @@ def _bytes(pixels: NDArray[np.uint8] | NDArray[np.uint16], bit_depth: int) -> ND
     return np.right_shift(pixels, max(bit_depth - 8, 0)).clip(0, 255).astype(np.uint8)
 
 
-def _ask_second_reader(document: _Document, page: CapturedPage) -> tuple[str, ...] | None:
+def _ask_second_reader(document: ChosenSide, page: CapturedPage) -> tuple[str, ...] | None:
     """The second reader's lines; None where the first is certain or there is nobody to ask."""
     read, light = document.read, document.light
     if read is None or light is None or read.status != "uncertain":
@@ -263,24 +175,24 @@ def _aborted_reader(results: Sequence[CheckResult], ids: tuple[str, ...] = _REST
     ]
 
 
-def _read_visual_zone(document: _Document, pages: Sequence[_PageRead], threads: int) -> VisualZone | None:
-    """Every line of print in visible light, on the document's page and, on a card, on its other side.
+def _read_visual_zone(sides: Sequence[ScreenedSide], threads: int) -> VisualZone | None:
+    """Every line of print in visible light, on the document's page and on its other sides.
 
-    None where the page has no visible image, or its reader broke off.
+    Sides with a zone of their own are other pages or documents, whose text says nothing about this one. None where
+    the document's page has no visible image, or its reader broke off.
     """
-    page = document.page
+    page = sides[0].chosen.page
     image = page.images.get("visible")
     if image is None:
         return None
     try:
         context = VisualContext.load(threads)
         zone = read_visual_zone(image, page.px_per_mm, context)
-        for number, other in enumerate(pages):
-            if number == document.number or page.format != "TD1" or other.primary is None or other.primary.reads:
+        for number, side in enumerate(sides):
+            seen = side.chosen.page.images.get("visible")
+            if number == 0 or seen is None or side.chosen.read is not None:
                 continue
-            side = find_pages(other.captured, [], other.primary.document_mask, most=1)[0]
-            if (seen := side.images.get("visible")) is not None:
-                zone = zone.beside(read_visual_zone(seen, side.px_per_mm, context))
+            zone = zone.beside(read_visual_zone(seen, side.chosen.page.px_per_mm, context), number)
         return zone
     except InstallationError as error:
         if error.code not in _RUN_ERRORS:
@@ -289,7 +201,7 @@ def _read_visual_zone(document: _Document, pages: Sequence[_PageRead], threads: 
 
 
 def _match(
-    document: _Document, parse: MrzParse | None, context: ScreeningContext, chosen: str | None
+    document: ChosenSide, parse: MrzParse | None, context: ScreeningContext, chosen: str | None
 ) -> SeriesMatch | None:
     """The document's series; None without a library."""
     if context.library is None:
@@ -298,11 +210,13 @@ def _match(
 
 
 def _situation(
-    document: _Document,
+    document: ChosenSide,
     parse: MrzParse | None,
     readings: Sequence[ReadingInfo],
     page: CapturedPage,
     match: SeriesMatch | None,
+    *,
+    several: bool,
 ) -> Situation:
     status: Literal["read", "uncertain", "not_found"] = document.read.status if document.read else "not_found"
     certain = [reading for reading in readings if reading.status == "read" or reading.reader == "second"]
@@ -311,118 +225,40 @@ def _situation(
         page_found=document.page.outline_source != "frame",
         mrz=status,
         series_known=match is not None and match.known,
-        specimen=_is_specimen(parse),
+        specimen=is_specimen(parse),
         readings_differ=any(not reading.agrees for reading in certain),
-        several_documents=bool(document.others),
+        several_documents=several,
     )
 
 
-def _is_specimen(parse: MrzParse | None) -> bool:
-    return parse is not None and any(note.code == "specimen" for note in parse.notes)
+def _look_at_side(side: ChosenSide, today: date) -> ScreenedSide:
+    parse = parse_mrz(side.read.texts, today=today) if side.read is not None else None
+    return ScreenedSide(side, assess_quality(side.page), parse)
 
 
-def _readings(document: _Document, second: tuple[str, ...] | None) -> list[ReadingInfo]:
-    if document.read is None or document.light is None:
-        return []
-    shown = document.read.texts
-    listed = [
-        ReadingInfo(reader="first", light=light, status=read.status, lines=list(read.texts), agrees=read.texts == shown)
-        for light, read in document.reads.items()
-    ]
-    if second is not None:
-        listed.append(
-            ReadingInfo(reader="second", light=document.light, status=None, lines=list(second), agrees=second == shown)
-        )
-    return listed
-
-
-def _number(value: float) -> float | None:
-    return round(float(value), 4) if math.isfinite(value) else None
-
-
-def _quality_info(issue: QualityIssue) -> QualityInfo:
-    values = {"value": round(float(issue.value), 3), "limit": round(float(issue.limit), 3), "unit": issue.unit}
-    return QualityInfo(
-        kind=issue.kind,
-        light=issue.light,
-        value=_number(issue.value),
-        limit=_number(issue.limit),
-        unit=issue.unit,
-        affects=list(issue.affects),
-        message=issue.message,
-        text=texts(issue.message, {**values, "light": issue.light}),
+def _views(sides: Sequence[ScreenedSide]) -> tuple[SideView, ...]:
+    """The document's other sides, as its checks see them."""
+    return tuple(
+        SideView(number, side.chosen.page, side.quality, side.parse, side.chosen.read)
+        for number, side in enumerate(sides)
+        if number
     )
 
 
-def _capture_info(capture: Capture, quality: Quality) -> CaptureInfo:
-    pages = [
-        PageInfo(
-            frames=[
-                FrameInfo(
-                    light=light,
-                    sha256=frame.sha256,
-                    width_px=frame.width_px,
-                    height_px=frame.height_px,
-                    dpi=frame.dpi,
-                )
-                for light in LIGHTS
-                if (frame := page.frame(light)) is not None
-            ]
-        )
-        for page in capture.pages
-    ]
-    return CaptureInfo(pages=pages, quality=[_quality_info(issue) for issue in quality.issues])
-
-
-def _document_info(document: _Document, parse: MrzParse | None, match: SeriesMatch | None) -> DocumentInfo:
-    page = document.page
-    series = match.series if match is not None and match.status == "matched" else None
-    return DocumentInfo(
-        format=page.format or (parse.format if parse is not None else None),
-        issuer=(parse.fields.get("issuer") or None) if parse is not None else None,
-        series=series.code if series is not None else None,
-        series_match=round(match.score, 3) if match is not None and series is not None else None,
-        outline_px=[(x, y) for x, y in page.outline_px.as_list()],
-        outline_source=page.outline_source,
-        page=document.number,
-        width_mm=round(page.width_mm, 2),
-        height_mm=round(page.height_mm, 2),
-        dpi=round(page.dpi, 1) if page.dpi is not None else None,
-        specimen=_is_specimen(parse),
-    )
-
-
-def _verdict_info(verdict: Verdict) -> VerdictInfo:
-    key = f"verdict.{verdict.level}"
-    return VerdictInfo(
-        level=verdict.level,
-        llr=verdict.llr,
-        probability=verdict.probability,
-        prior=verdict.prior,
-        reasons=list(verdict.reasons),
-        made=verdict.made,
-        not_possible=verdict.not_possible,
-        notes=list(verdict.notes),
-        message=key,
-        text=texts(key),
-        decision=DecisionInfo(
-            name=verdict.decision.name, version=verdict.decision.version, sha256=verdict.decision.sha256
-        ),
-    )
-
-
-def _software(context: ScreeningContext, visual: VisualZone | None, *, second_used: bool) -> SoftwareInfo:
-    models = {**loaded_models(), **(visual.models if visual is not None else {})}
-    digest = engine_digest() if second_used else None
-    if digest is not None:
-        models["second_reader"] = digest
-    return SoftwareInfo(
-        dafec=__version__, models=models, onnxruntime=runtime_version(), provider=PROVIDER, threads=context.threads
-    )
-
-
-def _other_zone(read: MrzRead, today: date) -> MrzInfo:
-    return mrz_info(read, parse_mrz(read.texts, today=today))
+def _check_sides(sides: Sequence[ScreenedSide], context: ScreeningContext, today: date) -> list[CheckResult]:
+    """The results of every side but the document's own, each naming its side."""
+    results: list[CheckResult] = []
+    for number, side in enumerate(sides):
+        if number == 0:
+            continue
+        zone = side.parse is not None or side.chosen.broke_off
+        checks = [check for check in context.checks if serves_side(check, with_zone=zone)]
+        looked_at = CheckContext(side.chosen.page, side.chosen.reads, side.parse, side.quality, today)
+        found = run_checks(looked_at, checks)
+        if side.chosen.broke_off:
+            found = _aborted_reader(found)
+        results += [replace(result, side=number) for result in found]
+    return results
 
 
 def screen_capture(
@@ -431,7 +267,7 @@ def screen_capture(
     """Screens one capture.
 
     Args:
-        capture: decoded frames of one document (further documents on the same glass are listed, not screened).
+        capture: decoded frames of one document, all its pages and sides.
         context: loaded once by ``ScreeningContext.load``.
         visual_zone: reads the text of the page as well and compares it with the zone. It takes a second or more, so
             a desk's first report goes without (the checks VIZ-* say so) and a complete one follows.
@@ -449,27 +285,29 @@ def screen_capture(
     with clock.stage("read"):
         pages = [_read_page(captured, context) for captured in capture.pages]
     with clock.stage("page"):
-        document = _choose_document(pages)
-    captured = pages[document.number].captured
+        chosen = choose_document(pages)
+    document, captured = chosen.main, pages[chosen.main.number].captured
     with clock.stage("quality"):
-        quality = assess_quality(document.page)
-    with clock.stage("parse"):
-        parse = parse_mrz(document.read.texts, today=today) if document.read is not None else None
+        sides = [_look_at_side(side, today) for side in (document, *chosen.sides)]
+    quality, parse = sides[0].quality, sides[0].parse
     with clock.stage("second_reader"):
         second = _ask_second_reader(document, captured)
     with clock.stage("visual_zone"):
-        visual = _read_visual_zone(document, pages, context.threads) if visual_zone else None
+        visual = _read_visual_zone(sides, context.threads) if visual_zone else None
     with clock.stage("series"):
         match = _match(document, parse, context, series)
         wanted = series_checks(match) if match is not None else ()
     with clock.stage("checks"):
-        looked_at = CheckContext(document.page, document.reads, parse, quality, today, second, visual)
+        views = _views(sides)
+        looked_at = CheckContext(document.page, document.reads, parse, quality, today, second, visual, views)
         results = run_checks(looked_at, (*context.checks, *wanted))
-    if pages[document.number].primary is None:
+    if document.broke_off:
         results = _aborted_reader(results)
     if visual_zone and visual is None and "visible" in document.page.images:
         results = _aborted_reader(results, ("VIZ-",))
-    readings = _readings(document, second)
+    with clock.stage("sides"):
+        results = [*results, *_check_sides(sides, context, today)]
+    readings = readings_of(document, second)
     silent = silent_ids(match) if match is not None else frozenset[str]()
     policy = replace(context.policy, silent=context.policy.silent | silent)
     with clock.stage("verdict"):
@@ -477,7 +315,7 @@ def screen_capture(
             results,
             prior=context.prior,
             policy=policy,
-            situation=_situation(document, parse, readings, captured, match),
+            situation=_situation(document, parse, readings, captured, match, several=bool(chosen.others)),
             decision=context.decision,
         )
     return Report(
@@ -485,13 +323,15 @@ def screen_capture(
         id=uuid4().hex,
         created=datetime.now(UTC),
         date=today.isoformat(),
-        capture=_capture_info(capture, quality),
-        document=_document_info(document, parse, match),
+        capture=capture_info(capture, quality),
+        document=document_info(sides, match),
         mrz=mrz_info(document.read, parse),
         readings=readings,
-        other_zones=[_other_zone(read, today) for read in document.others],
-        checks=[check_info(replace(result, llr=round(result.llr, 4))) for result in results],
-        verdict=_verdict_info(verdict),
-        software=_software(context, visual, second_used=second is not None),
+        other_zones=other_zones(chosen, today),
+        checks=checks_info(results, sides),
+        verdict=verdict_info(verdict),
+        software=software_info(
+            context.threads, visual.models if visual is not None else {}, second_used=second is not None
+        ),
         timings_ms=clock.report(),
     )

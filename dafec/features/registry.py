@@ -32,8 +32,9 @@ from dafec.features.ir_ab_mr import MrzInfraredContrast
 from dafec.features.mrz_checks import MRZ_CHECKS
 from dafec.features.uv_br import UV_BRIGHTNESS_CHECKS
 from dafec.features.viz_checks import VIZ_CHECKS
+from dafec.features.viz_sides import SidesAgainstEachOther
 
-__all__ = ["TIME_LIMIT_S", "all_checks", "run_checks"]
+__all__ = ["TIME_LIMIT_S", "all_checks", "run_checks", "serves_side"]
 
 TIME_LIMIT_S = 2.0  # twenty times what the slowest check takes on a 400 dpi page
 _MAX_LEFT_BEHIND = 8
@@ -49,7 +50,24 @@ def all_checks() -> tuple[Check, ...]:
     full_page, *other_regions = UV_BRIGHTNESS_CHECKS
     spectral: tuple[Check, ...] = (MrzInfraredContrast(), full_page, *other_regions)
     generic: tuple[Check, ...] = (PrintProcess(), Recapture(), PhotoBorder(), LocalContradiction(), BandContradiction())
-    return (*MRZ_CHECKS, *spectral, *TYPE_CHECKS, *VIZ_CHECKS, *generic)
+    return (*MRZ_CHECKS, *spectral, *TYPE_CHECKS, *VIZ_CHECKS, SidesAgainstEachOther(), *generic)
+
+
+def serves_side(check: Check, *, with_zone: bool) -> bool:
+    """Whether a check says anything about another side of a document.
+
+    Args:
+        check: any check.
+        with_zone: the side has a machine-readable zone of its own: then it is a page like the document's, whose zone
+            is looked at as well. Without one only the paper, the print, the portrait and the copy are.
+
+    Returns:
+        True where it is worth running. The visual zone's checks look at all sides already.
+    """
+    if check.id.startswith("VIZ-"):
+        return False
+    generic = check.id.startswith("GEN-") and not check.id.startswith("GEN-type")
+    return with_zone or generic or check.id == "UV-BR-FU"
 
 
 def _unrun(check: Check, outcome: Outcome, reason: str, **values: str | int | float) -> CheckResult:

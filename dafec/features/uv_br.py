@@ -35,7 +35,7 @@ from dafec.geometry import BoxMm
 from dafec.page import Page
 from dafec.quality import Quality
 
-__all__ = ["UV_BRIGHTNESS_CHECKS", "UvBrightness"]
+__all__ = ["UV_BRIGHTNESS_CHECKS", "UvBrightness", "substrate_brightness"]
 
 _SOURCE = "Doc 9303-2 (UV-dull substrate); limits from a page reader's capture"
 _DULL = 0.20  # of full scale
@@ -248,3 +248,23 @@ UV_BRIGHTNESS_CHECKS: tuple[UvBrightness, ...] = (
     UvBrightness("UV-BR-PH", photo_region),
     UvBrightness("UV-BR-VZ", text_region),
 )
+
+
+def substrate_brightness(page: Page, quality: Quality) -> float | None:
+    """Brightness of a page's paper under ultraviolet light, of full scale; None where its frame says nothing about it.
+
+    Args:
+        page: of any side.
+        quality: of that page.
+
+    Returns:
+        The median of the brightest channel with luminescent motifs masked out, 0..1.
+    """
+    if "uv" not in page.images or quality.has("unregistered", "uv"):
+        return None
+    uv, scale = _thin(page, "uv")
+    inner = crop(uv, _full_page(page), scale)
+    paper = _paper(inner)
+    if paper is None or _unusable(quality, paper, _exposure(inner, scale, paper)) is not None:
+        return None
+    return paper.brightness

@@ -14,7 +14,7 @@ agrees with himself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from dafec.capture import Light
@@ -55,9 +55,12 @@ class ZoneText:
     arabic_read: bool = False
 
 
-def _on_page(box: BoxMm | None) -> BoxMm | None:
-    """The region, where it is on the page the report shows."""
-    return box if box is not None and box.y < OTHER_SIDE_MM else None
+def _place(box: BoxMm | None) -> tuple[BoxMm | None, int]:
+    """The region on its own side, and which side that is."""
+    if box is None:
+        return None, 0
+    side = int(max(box.y, 0.0) // OTHER_SIDE_MM)
+    return replace(box, y=box.y - side * OTHER_SIDE_MM), side
 
 
 class Compare(Protocol):
@@ -126,13 +129,15 @@ class VisualCheck:
         failing = finding.llr if finding.llr is not None else self.llr
         llr = {"passed": _PASS_LLR, "failed": failing, "undetermined": 0.0}[outcome]
         zone = " ".join(value for name in self.show if (value := parse.fields.get(name)))
-        return result(
+        region, side = _place(finding.box_mm)
+        said = result(
             self.id,
             self.version,
             outcome,
             finding.reason or f"checks.{self.id}.{reason}",
             llr=llr,
-            region=_on_page(finding.box_mm),
+            region=region,
             values={"printed": finding.printed, "zone": zone},
             source=_SOURCE,
         )
+        return replace(said, side=side)

@@ -32,7 +32,8 @@ from dafec.ocr.visual_zone_arabic import read_lines
 
 __all__ = ["OTHER_SIDE_MM", "VisualContext", "VisualLine", "VisualZone", "read_visual_zone"]
 
-#: Below this, places of lines are on the page of the machine-readable zone; from it on, on another side.
+#: Below this, places of lines are on the page of the machine-readable zone; every further side's begin at its number
+#: times this.
 OTHER_SIDE_MM = 1000.0
 
 _DETECTOR = "models/PP-OCRv6_det_small.onnx"
@@ -75,11 +76,10 @@ class VisualZone:
     arabic_read: bool  # whether there was a recogniser for Arabic script
     models: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by name
 
-    def beside(self, other: VisualZone) -> VisualZone:
-        """This page's lines and those of another side, which stand ``OTHER_SIDE_MM`` further down."""
-        moved = tuple(
-            replace(line, box_mm=replace(line.box_mm, y=line.box_mm.y + OTHER_SIDE_MM)) for line in other.lines
-        )
+    def beside(self, other: VisualZone, side: int = 1) -> VisualZone:
+        """This page's lines and those of another side, which stand ``side`` times ``OTHER_SIDE_MM`` further down."""
+        down = side * OTHER_SIDE_MM
+        moved = tuple(replace(line, box_mm=replace(line.box_mm, y=line.box_mm.y + down)) for line in other.lines)
         return replace(self, lines=(*self.lines, *moved))
 
 
