@@ -17,19 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.detection.metrics import Rates, Scores, rates
+from benchmarks.detection.metrics import Rates, Scores, log_likelihood_cost, rates, reliability
 
-__all__ = ["check_rates", "main", "table"]
+__all__ = ["check_rates", "main", "score_of", "table"]
 
 
-def _score(line: dict[str, Any]) -> float:
+def score_of(line: dict[str, Any]) -> float:
+    """The verdict's ratio; for a capture that was not checked the worst answer for what it is."""
     if line["level"] == "not_checked":
         return -1e9 if line["class"] else 1e9
     return float(line["llr"])
 
 
 def _scores(lines: Sequence[dict[str, Any]]) -> Scores:
-    return Scores(np.array([_score(line) for line in lines]), [line["series"] for line in lines])
+    return Scores(np.array([score_of(line) for line in lines]), [line["series"] for line in lines])
 
 
 def table(lines: Sequence[dict[str, Any]]) -> list[tuple[str, Rates]]:
@@ -55,6 +56,16 @@ def check_rates(lines: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     return {check: {name: count[name] / totals[name] for name in totals} for check, count in sorted(failed.items())}
 
 
+def _print_calibration(lines: Sequence[dict[str, Any]]) -> None:
+    """ECE and Cllr of what was judged; one line."""
+    judged = [line for line in lines if line["level"] != "not_checked" and not line["null"]]
+    genuine = np.array([float(line["llr"]) for line in judged if not line["class"]])
+    forged = np.array([float(line["llr"]) for line in judged if line["class"]])
+    if len(genuine) and len(forged):
+        cost, error = log_likelihood_cost(genuine, forged), reliability(genuine, forged).error
+        print(f"calibration: ECE {error:.3f}, Cllr {cost:.3f} bits, {len(lines) - len(judged)} captures not judged")
+
+
 def _percent(triple: tuple[float, float, float]) -> str:
     value, low, high = (100 * share for share in triple)
     return f"{value:5.1f} [{low:4.1f}, {high:5.1f}]"
@@ -77,9 +88,10 @@ def main() -> None:
     referred = sum(line["level"] == "refer" for line in hard)
     print(f"hard genuines referred: {100 * referred / max(1, len(hard)):.1f} % of {len(hard)}")
     print(f"{'class':6} {'n':>5}  {'APCER at BPCER 1 %':22} {'APCER at BPCER 5 %':22} {'EER, %':22}")
-    for name, row in table(lines):
-        columns = "  ".join(f"{_percent(triple):20}" for triple in (row.apcer_at_1, row.apcer_at_5, row.eer))
-        print(f"{name:6} {row.count:>5}  {columns}")
+    for name, found in table(lines):
+        columns = "  ".join(f"{_percent(triple):20}" for triple in (found.apcer_at_1, found.apcer_at_5, found.eer))
+        print(f"{name:6} {found.count:>5}  {columns}")
+    _print_calibration(lines)
     shares = check_rates(lines)
     classes = sorted({name for row in shares.values() for name in row}, key=lambda name: (name != "genuine", name))
     print("\nfailed, % of captures\n" + " " * 18 + "".join(f"{name:>9}" for name in classes))

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.detection.metrics import Scores, apcer_at_bpcer, equal_error_rate, rates, threshold_at_bpcer
+from benchmarks.detection.metrics import (
+    Scores,
+    apcer_at_bpcer,
+    equal_error_rate,
+    log_likelihood_cost,
+    rates,
+    reliability,
+    threshold_at_bpcer,
+)
 from benchmarks.detection.table import check_rates, table
 
 
@@ -72,3 +80,20 @@ def test_shares_of_failed_checks_are_by_class() -> None:
     lines = [line(None, 0.0, checks={"X": ["passed", 1.0, 0.0]}) for _ in range(4)]
     lines += [line("C1", 0.0, checks={"X": ["failed" if at else "undetermined", 1.0, 0.0]}) for at in range(4)]
     assert check_rates(lines) == {"X": {"genuine": 0.0, "C1": 0.75}}
+
+
+def test_ratios_that_say_nothing_cost_one_bit_and_perfect_ones_nothing() -> None:
+    unsure = np.zeros(50)
+    assert log_likelihood_cost(unsure, unsure) == pytest.approx(1.0)
+    assert log_likelihood_cost(np.full(50, -40.0), np.full(50, 40.0)) == pytest.approx(0.0, abs=1e-9)
+    assert log_likelihood_cost(np.full(50, 3.0), np.full(50, -3.0)) > 1.0
+
+
+def test_ratios_drawn_from_what_they_claim_are_reliable_and_exaggerated_ones_are_not() -> None:
+    rng = np.random.default_rng(5)
+    # two normal scores two deviations apart: the ratio of a score x between them is 2 x
+    genuine, forged = rng.normal(-1, 1, 20_000), rng.normal(1, 1, 20_000)
+    assert reliability(2 * genuine, 2 * forged).error < 0.01
+    loud = reliability(8 * genuine, 8 * forged)
+    assert loud.error > 0.05
+    assert loud.weight.sum() == pytest.approx(1.0)
