@@ -23,7 +23,7 @@ from api.errors import (
     status_of,
     validation_error,
 )
-from api.routes import health, pages, screenings
+from api.routes import account_pages, desks, health, pages, screenings, sessions, users
 from api.security.gate import Gate
 from api.security.tables import tables_of
 from api.settings import Settings
@@ -70,7 +70,15 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
     app.add_exception_handler(DafecError, _dafec_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    routers = (screenings.router, health.router, pages.router)
+    routers = (
+        screenings.router,
+        sessions.router,
+        users.router,
+        desks.router,
+        health.router,
+        account_pages.router,
+        pages.router,
+    )
     for router in routers:
         app.include_router(router)
     app.state.every_route = [route for router in routers for route in router.routes]
@@ -127,7 +135,7 @@ def _dafec_error(request: Request, error: Exception) -> Response:
     if status_of(error) >= 500 and not isinstance(error, ServiceError):
         _log.error("core_error", request_id=request.state.request_id, code=error.code)
     if pages.wants_page(request):
-        return pages.error_page(request, error)
+        return account_pages.way_in(request, error) or pages.error_page(request, error)
     return error_response(error, request_language(request))
 
 

@@ -169,7 +169,7 @@ def validation_error(request: Request, error: Exception) -> Response:
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's ``responses`` for the given statuses; those of the outer walls are always among them."""
-    always: Sequence[int] = (400, 403, 500, 503)
+    always: Sequence[int] = (400, 401, 403, 429, 500, 503)
     return {
         status: {"model": ErrorBody, "description": text(f"api.status.{status}")}
         for status in sorted({*always, *statuses})

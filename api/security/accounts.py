@@ -109,7 +109,8 @@ class Accounts:
             desk: id of the desk the user works at.
 
         Raises:
-            ServiceError: ``user.bad_name``, ``user.no_role``, ``user.name_taken``, ``desk.not_found``.
+            ServiceError: ``user.bad_name``, ``user.no_role``, ``user.name_taken``, ``user.first_must_administer``,
+                ``desk.not_found``.
         """
         folded = fold_name(name)
         if not _NAME.fullmatch(folded):
@@ -204,6 +205,8 @@ def _add(
         raise ServiceError("user.no_role", status=422)
     if writing.session.scalar(select(User.number).where(User.name == name)) is not None:
         raise ServiceError("user.name_taken", status=409)
+    if Role.ADMINISTRATOR not in roles and writing.session.scalar(select(User.number).limit(1)) is None:
+        raise ServiceError("user.first_must_administer", status=409)  # the first user locks the service
     now = utc(datetime.now(UTC))
     row = User(
         id=secrets.token_hex(8),

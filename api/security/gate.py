@@ -99,8 +99,10 @@ class Gate:
 
     def _user(self, given: Credentials) -> Actor | None:
         user = self.logins.user_of(given.token or "")
-        if user is None:
-            return None
+        return self.user_actor(user, given.language) if user is not None else None
+
+    def user_actor(self, user: SessionUser, language: Language = "en") -> Actor:
+        """A user as an actor; while something is pending nothing is open to him."""
         pending = self.pending(user)
         return Actor(
             "user",
@@ -108,7 +110,7 @@ class Gate:
             permissions_of(user.roles) if not pending else frozenset(),
             user.roles if not pending else frozenset(),
             user.desk,
-            given.language,
+            language,
             user.name,
             user.session,
             pending,

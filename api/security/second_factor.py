@@ -75,4 +75,5 @@ def new_recovery_codes() -> list[str]:
 
 def recovery_digest(code: str) -> bytes:
     """What is kept of a recovery code; with more than 112 bits SHA-256 is enough (ASVS 6.5.2)."""
-    return hashlib.sha256(b"dafec recovery code " + "".join(code.lower().split()).encode("utf-8", "replace")).digest()
+    typed = "".join(code.lower().replace("-", "").split())
+    return hashlib.sha256(b"dafec recovery code " + typed.encode("utf-8", "replace")).digest()
