@@ -122,8 +122,8 @@ def read_document(request: Request) -> Seen:
 
 
 def _documents(lines: int, seed: int, workers: int) -> Iterator[Seen]:
-    # By series, so that its static print is drawn once; about 2.2 lines a document.
-    each = max(1, round(lines / 2.2 / len(series_codes()) / len(_DPIS)))
+    # By series, so that its static print is drawn once; 2.28 lines a document.
+    each = max(1, round(lines / 2.27 / len(series_codes()) / len(_DPIS)))
     planned = [
         request
         for code in series_codes()

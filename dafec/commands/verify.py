@@ -93,12 +93,11 @@ def _other_heat(stored: dict[str, Any], made: dict[str, Any], place: str, tolera
     if stored == made:
         return
     left, right = _shades(stored), _shades(made)
-    alike = (
-        left is not None and right is not None and left.shape == right.shape and stored["cell_mm"] == made["cell_mm"]
-    )
-    if left is None or right is None or not alike or tolerance == 0.0:
+    if left is None or right is None or left.shape != right.shape or stored["cell_mm"] != made["cell_mm"]:
         yield place
-    elif int(abs(left.astype(int) - right.astype(int)).max()) > _HEAT_STEPS:
+        return
+    furthest = int(abs(left.astype(int) - right.astype(int)).max())
+    if furthest > (_HEAT_STEPS if tolerance else 0):
         yield place
 
 

@@ -42,8 +42,10 @@ class Recipe:
     prefetch: int  # batches each worker prepares
 
 
-def parse_options(recipe: Recipe, description: str | None) -> argparse.Namespace:
-    """Command line of a recipe: minutes, out, seed, batch, workers, threads, rate, resume."""
+def parse_options(
+    recipe: Recipe, description: str | None, more: Callable[[argparse.ArgumentParser], object] | None = None
+) -> argparse.Namespace:
+    """Command line of a recipe: minutes, out, seed, batch, workers, threads, rate, resume, and what ``more`` adds."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=recipe.minutes)
     parser.add_argument("--out", type=Path, default=Path("runs") / recipe.name, help="folder for average.pt")
@@ -53,6 +55,8 @@ def parse_options(recipe: Recipe, description: str | None) -> argparse.Namespace
     parser.add_argument("--threads", type=int, default=1, help="threads that learn")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--resume", type=Path, help="averaged weights to go on from")
+    if more is not None:
+        more(parser)
     return parser.parse_args()
 
 

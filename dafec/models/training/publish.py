@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 
 from dafec.models.manifest import MODELS_FOLDER, ModelEntry, write_entry
-from dafec.models.training import locator, reader
+from dafec.models.training import locator, reader, traces
 from dafec.models.training.norms import measure_norms
 
-__all__ = ["main", "publish_locator", "publish_reader"]
+__all__ = ["main", "publish_locator", "publish_reader", "publish_traces"]
 
 _DATA = "own rendered zones and scenes, dafec/models/training; nothing of a real document"
 _FRESH_SEED = 555  # of the pictures the batch norms are measured on
@@ -76,11 +76,45 @@ def publish_locator(weights: Path, seeds: tuple[int, ...], command: str, folder:
         write_entry(entry, folder)
 
 
+def publish_traces(
+    weights: Path, data: Path, seeds: tuple[int, ...], command: str, folder: Path = MODELS_FOLDER
+) -> None:
+    """The trace network.
+
+    Args:
+        weights: averaged weights as ``traces`` saves them.
+        data: sides the batch norms are measured on.
+        seeds: of the training runs behind them.
+        command: that trained them.
+        folder: of the manifest.
+    """
+    model = traces.Traces()
+    model.load_state_dict(torch.load(weights))
+    batches = itertools.islice(traces.batches(data, seed=_FRESH_SEED, batch=8), _FRESH_BATCHES)
+    measure_norms(model, (batch[:4] for batch in batches))
+    traces.export(model, folder / "traces.onnx")
+    entry = ModelEntry(
+        name="traces",
+        file="traces.onnx",
+        sha256="",
+        input="visible (n, 3, 16 h, 16 w), ir (n, 1, 8 h, 8 w), uv (n, 3, 8 h, 8 w) float32, (value - 128 or 32) / 64, "
+        "400 and 200 dpi; lights (n, 3) float32, 1 where a light is there",
+        output="logits float32 of cells of 1.016 mm: forged and class (n, 14, h, w), coverage by process (n, 5, h, w); "
+        "embeddings (n, 64, h, w), (n, 48, h, w), (n, 48, h, w)",
+        command=command,
+        seeds=seeds,
+        data="synthetic documents of dafec.specimens, the set train of benchmarks/detection",
+    )
+    write_entry(entry, folder)
+
+
 def main() -> None:
     """Command line of the recipe."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reader", type=Path, help="averaged weights of the recogniser")
     parser.add_argument("--locator", type=Path, help="averaged weights of detector and line finder")
+    parser.add_argument("--traces", type=Path, help="averaged weights of the trace network")
+    parser.add_argument("--data", type=Path, default=Path("runs/traces/train"), help="sides, for the trace network")
     parser.add_argument("--seed", type=int, action="append", default=[], help="of the training; may be repeated")
     parser.add_argument("--command", default="", help="that trained them")
     args = parser.parse_args()
@@ -89,6 +123,8 @@ def main() -> None:
         publish_reader(args.reader, tuple(args.seed), args.command)
     if args.locator:
         publish_locator(args.locator, tuple(args.seed), args.command)
+    if args.traces:
+        publish_traces(args.traces, args.data, tuple(args.seed), args.command)
 
 
 if __name__ == "__main__":
