@@ -23,12 +23,22 @@ def serve(
     allow_network: Annotated[  # noqa: FBT002 - Typer makes the flag of it
         bool,
         typer.Option(
-            "--allow-network", help="Let other computers in. There is no login yet: whoever reaches it can read."
+            "--allow-network", help="Let other computers in; everybody then needs a login or a desk's key, over TLS."
         ),
     ] = False,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(help="A further name this service may be called by; may be given more than once."),
+    ] = None,
+    locked: Annotated[  # noqa: FBT002
+        bool, typer.Option("--locked", help="Ask everybody for a login, also at this computer and at the first start.")
+    ] = False,
+    tls: Annotated[
+        str | None,
+        typer.Option(
+            help="own (a private authority is made beside the other keys), files, proxy, off or auto [auto: off for "
+            "this computer only, own beyond]."
+        ),
     ] = None,
 ) -> None:
     """Serve screenings over HTTP and the desk's page, until Ctrl-C.
@@ -47,5 +57,7 @@ def serve(
             data=data,
             allow_network=allow_network or None,
             allowed_hosts=tuple(allowed_host) if allowed_host else None,
+            access="locked" if locked else None,
+            tls=tls,
         )
     )

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,9 +21,13 @@ from api.app import create_app
 from api.core import load_screener
 from api.engine import Screener
 from api.errors import ServiceError, error_body
+from api.security.accounts import FIRST_ADMINISTRATOR
+from api.security.tls import TlsFiles, own_certificate, server_context
 from api.settings import Settings
+from api.state import ServiceState
 from dafec.errors import DafecError, InstallationError, UsageError
 from dafec.logging import configure_logging
+from dafec.messages import LANGUAGES, text
 
 __all__ = ["run_service"]
 
@@ -37,7 +42,7 @@ def run_service(settings: Settings, load: Callable[[Settings], Screener] = load_
         load: gives the core, loaded.
 
     Raises:
-        UsageError: ``serve.port_taken``, ``serve.address_refused``, ``store.in_use``.
+        UsageError: ``serve.port_taken``, ``serve.address_refused``, ``serve.tls_unusable``, ``store.in_use``.
         InstallationError: the data folder or the core cannot be used.
     """
     configure_logging()
@@ -46,8 +51,10 @@ def run_service(settings: Settings, load: Callable[[Settings], Screener] = load_
     os.umask(0o077)  # what the service writes is for its own user only
     listener = _listen(settings.host, settings.port)
     try:
+        files = _tls_files(settings)
+        context = server_context(files) if files is not None else None
         app = create_app(settings, load)
-        server = _Server(_config(app, settings), _address(listener))
+        server = _Server(_config(app, settings, context), app, _address(listener, secure=context is not None), files)
         # The server ends the process when the start fails, and repeats the signal that stopped it; the first is
         # told below as the error it was, and Ctrl-C is an ordinary end.
         with suppress(SystemExit, KeyboardInterrupt):
@@ -63,11 +70,13 @@ def run_service(settings: Settings, load: Callable[[Settings], Screener] = load_
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens, once it does."""
+    """Says where it listens, once it does, and what an administrator has to know at the first start."""
 
-    def __init__(self, config: uvicorn.Config, address: str) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, address: str, files: TlsFiles | None) -> None:
         super().__init__(config)
+        self._app = app
         self._address = address
+        self._files = files
         self.was_ready = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -75,8 +84,19 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.was_ready = self.started
         if self.started:
-            sys.stdout.write(f"DAFEC: {self._address}\n")
+            sys.stdout.write(f"DAFEC: {self._address}\n{self._first_words()}")
             sys.stdout.flush()
+
+    def _first_words(self) -> str:
+        """The one-time password of the first administrator, once, and where the private authority's certificate is."""
+        state: ServiceState = self._app.state.service
+        password, state.first_password = state.first_password, None
+        said: list[tuple[str, dict[str, object]]] = []
+        if password is not None:
+            said.append(("first_password", {"name": FIRST_ADMINISTRATOR, "password": password}))
+        if self._files is not None and self._files.authority is not None:
+            said.append(("authority", {"file": str(self._files.authority)}))
+        return "".join(f"{text(f'api.start.{key}', lang, values)}\n" for key, values in said for lang in LANGUAGES)
 
 
 class _Protocol(H11Protocol):
@@ -94,18 +114,33 @@ class _Protocol(H11Protocol):
         self.transport.close()
 
 
-def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
+def _config(app: FastAPI, settings: Settings, context: ssl.SSLContext | None) -> uvicorn.Config:
+    config = uvicorn.Config(
         app,
         http=_Protocol,
         log_config=None,
         access_log=False,  # the outer wall logs requests, without addresses of screenings
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
         timeout_graceful_shutdown=settings.stop_timeout_s,
         ws="none",
         lifespan="on",
     )
+    config.load()
+    config.ssl = context
+    return config
+
+
+def _tls_files(settings: Settings) -> TlsFiles | None:
+    mode = settings.tls_mode()
+    if mode == "own":
+        return own_certificate(settings.store_places().keys_folder() / "tls", sorted(settings.host_names()))
+    if mode == "files":
+        assert settings.tls_certificate is not None
+        assert settings.tls_key is not None
+        return TlsFiles(settings.tls_certificate, settings.tls_key)
+    return None
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -126,6 +161,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def _address(listener: socket.socket, *, secure: bool) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -45,6 +45,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 
+#: Over TLS: for a year browsers ask this host in no other way.
+_STRICT_TRANSPORT = "max-age=31536000"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
 _log = structlog.get_logger(__name__)
@@ -71,7 +73,7 @@ class OuterWall:
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, request_id, secure=scope.get("scheme") == "https")
         begun = time.perf_counter()
         try:
             with acting("anonymous"), acting_for(NOBODY):  # the route says who it is
@@ -118,8 +120,9 @@ class OuterWall:
 class _Answer:
     """Passes an answer on and adds the headers every answer has."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, *, secure: bool) -> None:
         self._send = send
+        self._secure = secure
         self._request_id = request_id
         self.status: int | None = None
 
@@ -133,6 +136,8 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+            if self._secure:
+                headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
             headers["X-Request-ID"] = self._request_id
         await self._send(message)
 
