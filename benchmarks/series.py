@@ -33,7 +33,7 @@ import numpy as np
 
 from benchmarks.detection.splits import HELD_STATES
 from dafec.capture import Capture, load_capture
-from dafec.errors import DafecError
+from dafec.errors import DafecError, InputError
 from dafec.lights import LIGHTS, Light
 from dafec.ocr.reader import OcrContext
 from dafec.references.enrolment import approve, enrol
@@ -57,6 +57,7 @@ CLASSES = ("C1", "C2", "C3", "F1", "F3", "F4", "F7")
 HELD_SERIES = ("QMR-P-2-2022", "QND-P-1-2017")
 TUNING_SERIES = ("QPK-PO-1-2021", "QVL-P-2-2024")
 _ENROLLED = 8
+_MOST_TRIED = 15
 _ENROL_READERS = ("reader-a", "reader-b", "reader-f")  # what a site may have; the others are met only afterwards
 _ENROL_WEAR: tuple[Wear, ...] = ("none", "light", "none", "none", "light", "none", "none", "light")
 _MEDIUM = (0.4, 0.6)
@@ -81,6 +82,17 @@ def _readers(dpi: int) -> list[str]:
     return [name for name in scanner_names() if dpi in load_scanner(name).dpis and len(load_scanner(name).lights) == 3]
 
 
+def enrolling_requests(code: str, numbers: Iterable[int], dpi: int, seed: int = 0) -> list[Request]:
+    """Captures to enrol a series from; numbers beyond the first eight take the place of refused ones."""
+    readers = [name for name in _ENROL_READERS if name in _readers(dpi)]
+    made = []
+    for at in numbers:
+        own = int(_lot(code, seed, _STREAMS["enrol"], at).integers(2**32))
+        reader, wear = readers[at % len(readers)], _ENROL_WEAR[at % len(_ENROL_WEAR)]
+        made.append(Request(f"enrol-{at:02d}", code, own, None, reader, dpi, wear))
+    return made
+
+
 def requests_of_series(code: str, genuine: int, forged: int, dpi: int, seed: int = 0) -> list[Request]:
     """Every capture of one series: eight to enrol, further genuine ones, and ``forged`` of each class.
 
@@ -95,12 +107,7 @@ def requests_of_series(code: str, genuine: int, forged: int, dpi: int, seed: int
         Requests; the first ones of a larger number are those of a smaller one.
     """
     readers = _readers(dpi)
-    enrolling = [name for name in _ENROL_READERS if name in readers]
-    made = []
-    for at in range(_ENROLLED):
-        own = int(_lot(code, seed, _STREAMS["enrol"], at).integers(2**32))
-        reader = enrolling[at % len(enrolling)]
-        made.append(Request(f"enrol-{at:02d}", code, own, None, reader, dpi, _ENROL_WEAR[at]))
+    made = enrolling_requests(code, range(_ENROLLED), dpi, seed)
     names, shares = zip(*WEAR_SHARES, strict=True)
     for at in range(genuine):
         lot = _lot(code, seed, _STREAMS["genuine"], at)
@@ -128,15 +135,27 @@ def _make(requests: Sequence[Request], folder: Path) -> None:
         print(f"made {number} of {len(missing)}: {folder.name} {made.folder.name}", flush=True)
 
 
-def _enrol(code: str, folder: Path, library: Path, ocr: OcrContext, *, fresh: bool) -> None:
+def _enrol(code: str, data: Path, ocr: OcrContext, *, dpi: int, seed: int, fresh: bool) -> None:
+    """Enrols and approves a series; a capture that is refused is taken again, of another document, as at a desk."""
+    library = data / "library"
     if fresh:
         shutil.rmtree(library / code, ignore_errors=True)
     if (library / code).is_dir():
         return
-    samples = [
-        read_sample(load_capture(path), path.name, ocr, _TODAY) for path in sorted(folder.glob("enrol-[0-9][0-9]"))
-    ]
-    enrol(code, samples, library, "benchmark", _TODAY)
+    numbers = list(range(_ENROLLED))
+    while True:
+        names = [f"enrol-{at:02d}" for at in numbers]
+        _make(enrolling_requests(code, numbers, dpi, seed), data / code)
+        samples = [read_sample(load_capture(data / code / name), name, ocr, _TODAY) for name in names]
+        try:
+            enrol(code, samples, library, "benchmark", _TODAY)
+            break
+        except InputError as error:
+            refused = error.details.get("file")
+            if refused not in names or max(numbers) >= _MOST_TRIED:
+                raise
+            print(f"{code} {refused} was refused and is captured again: {error.message()}", flush=True)
+            numbers[names.index(str(refused))] = max(numbers) + 1
     approve(library, code, "second person", _TODAY)
 
 
@@ -273,13 +292,13 @@ def main() -> None:
         _make(requests, options.data / code)
     if options.make_only:
         return
-    library, lines = options.data / "library", []
+    library, lines = options.data / "library", list[dict[str, Any]]()
     ocr = OcrContext.load(1)
     for code in codes:
         if options.fresh:
             (options.data / f"{code}.jsonl").unlink(missing_ok=True)
         try:
-            _enrol(code, options.data / code, library, ocr, fresh=options.fresh)
+            _enrol(code, options.data, ocr, dpi=options.dpi, seed=options.seed, fresh=options.fresh)
         except DafecError as error:
             print(f"{code} was not enrolled: {error.message()}")
             continue
