@@ -51,6 +51,7 @@ _DARK = 0.55  # absorbance of personal print in a stroke's core
 _MIN_HEIGHT_MM = 1.6  # labels are smaller
 _MIN_INK_MM2 = 1.4
 _SAME_DEPTH = 0.55  # of the page's usual depth: paler print is another plate's
+_SAME_HUE = 0.11  # of a channel's share of the absorbance: blacks stay below 0.05, a dark blue heading shows 0.15
 _GROUND = 0.88  # of the page's paper: darker ground under a word is a picture's
 _MOST_WORDS = 60
 
@@ -218,7 +219,10 @@ def find_prints(page: Page, picture: Picture, photo: BoxMm | None) -> list[Print
     if not found:
         return []
     usual = float(np.median([one.depth for one in found]))
-    return [one for one in found if one.depth >= _SAME_DEPTH * usual]
+    hues = np.array([one.colour for one in found])
+    hues /= np.maximum(hues.mean(axis=1, keepdims=True), 1e-3)
+    tinted = np.abs(hues - np.median(hues, axis=0)).max(axis=1) > _SAME_HUE
+    return [one for one, other in zip(found, tinted, strict=True) if one.depth >= _SAME_DEPTH * usual and not other]
 
 
 def _inside(box: BoxMm, photo: BoxMm | None) -> bool:

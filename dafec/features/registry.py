@@ -24,6 +24,7 @@ from dataclasses import replace
 from dafec.features.contract import Check, CheckContext, CheckResult, Outcome
 from dafec.features.gen_bands import BandContradiction
 from dafec.features.gen_copy import Recapture
+from dafec.features.gen_ghost import GhostPortrait
 from dafec.features.gen_photo import PhotoBorder
 from dafec.features.gen_print import PrintProcess
 from dafec.features.gen_retouch import LocalContradiction
@@ -49,7 +50,14 @@ def all_checks() -> tuple[Check, ...]:
     """Every check, the mandatory minimum of TR-03135 C.15 to C.18 first."""
     full_page, *other_regions = UV_BRIGHTNESS_CHECKS
     spectral: tuple[Check, ...] = (MrzInfraredContrast(), full_page, *other_regions)
-    generic: tuple[Check, ...] = (PrintProcess(), Recapture(), PhotoBorder(), LocalContradiction(), BandContradiction())
+    generic: tuple[Check, ...] = (
+        PrintProcess(),
+        Recapture(),
+        PhotoBorder(),
+        GhostPortrait(),
+        LocalContradiction(),
+        BandContradiction(),
+    )
     return (*MRZ_CHECKS, *spectral, *TYPE_CHECKS, *VIZ_CHECKS, SidesAgainstEachOther(), *generic)
 
 

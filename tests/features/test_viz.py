@@ -136,12 +136,13 @@ def test_a_field_that_was_not_read_never_passes(page, field) -> None:
     assert result.result == "undetermined"
 
 
-def test_the_other_side_of_a_card_is_compared_and_has_no_place_on_this_one(page) -> None:
+def test_the_other_side_of_a_card_is_compared_and_named(page) -> None:
     both = VisualZone((_line("SIGNATURE OF HOLDER", 10, 10),), False).beside(_zone({**VALUES, "surname": "HAMID"}))
     results = _results(_context(page, both, CARD))
     assert results["VIZ-number"].result == "passed"
     assert results["VIZ-names"].result == "failed"
-    assert results["VIZ-names"].region_mm is None
+    assert results["VIZ-names"].side == 1
+    assert results["VIZ-names"].region_mm == BoxMm(40, 12 + 8 + 3.5, 7.5, 3)
 
 
 def test_missing_prerequisites_never_pass(page) -> None:

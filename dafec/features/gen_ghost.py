@@ -1,0 +1,98 @@
+"""GEN-ghost: the portrait and its ghost show one face.
+
+Many documents repeat the portrait as a smaller, paler ghost, because whoever exchanges the portrait has to exchange
+the ghost too (Doc 9303-2, Informative Appendix A). ``gen_ghost_measure`` finds the ghost without a known series and
+says how much it is the portrait again; the check's figure is the sum of both correlations, of the smoothed heads and of
+their features, 2 for the same picture. Infrared decides where both stand in it with enough contrast: the background
+print that crosses a ghost is mostly gone there. A page without a ghost is ``undetermined``, and so is a ghost that is
+too faint: a missing ghost is a matter of the series, which this check does not know.
+
+A portrait and a ghost that were both exchanged, or a morph laid over both, pass: nothing contradicts itself there.
+
+Light: visible; infrared where it is there. Least resolution: 200 dpi, at which a ghost's eye is four pixels wide.
+Thresholds: ``python -m benchmarks.ghost`` prints the figures of genuine and forged synthetic documents of nine series.
+"""
+
+from __future__ import annotations
+
+from dafec.capture import Light
+from dafec.features.contract import CheckContext, CheckResult
+from dafec.features.gen_ghost_measure import GhostLikeness, GhostPlace, compare_ghost, find_ghost
+from dafec.features.gen_photo_place import PhotoPlace, find_photo
+from dafec.features.gen_result import Measured, Reporter
+from dafec.geometry import BoxMm
+from dafec.page import Page
+
+__all__ = ["GhostPortrait"]
+
+_SOURCE = "Doc 9303-2 Appendix A (second portrait); limits from synthetic documents"
+_CALIBRATION = "expert-2026"
+_FAIL: dict[Light, float] = {"visible": 1.40, "ir": 1.50}
+_PASS: dict[Light, float] = {"visible": 1.66, "ir": 1.66}
+_MIN_CONTRAST = 0.012  # of full scale, of the paler of both: less is lost in the ground
+_IR_CONTRAST = 0.018  # in infrared both have to stand clearly, or visible light decides
+_LLR_FAILED = 2.5  # the own forgery of this check, and few ghosts measured
+_LLR_PASSED = -0.2
+
+
+class GhostPortrait:
+    """GEN-ghost. Needs visible light at 200 dpi or more."""
+
+    id: str = "GEN-ghost"
+    version: int = 1
+    lights: tuple[Light, ...] = ("visible",)
+    min_dpi: float = 200.0
+    needs_series: bool = False
+    _report = Reporter("GEN-ghost", 1, _SOURCE, _CALIBRATION, (_PASS["visible"], 2.0))
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Find the portrait and its ghost and compare them."""
+        page = context.page
+        if page is None:
+            return self._report.result("undetermined", "no_photo")
+        if context.quality.has("blurred", "visible"):
+            return self._report.result("undetermined", "blurred")
+        photo = find_photo(page)
+        if photo is None:
+            return self._report.result("undetermined", "no_photo")
+        ghost = find_ghost(page, photo)
+        if ghost is None:
+            return self._report.result("undetermined", "no_ghost")
+        seen = compare_ghost(page, photo, ghost, "visible")
+        if seen is None or seen.contrast < _MIN_CONTRAST:
+            return self._report.result("undetermined", "faint", region=ghost.box)
+        below = _in_infrared(context, page, photo, ghost)
+        chosen: tuple[GhostLikeness, Light] = (below, "ir") if below is not None else (seen, "visible")
+        if ghost.by_portrait and chosen[0].value < _PASS[chosen[1]]:
+            # Print that looks like this portrait from afar and not from near is no ghost, but something else.
+            return self._report.result("undetermined", "no_ghost")
+        return self._judge(*chosen, ghost.box)
+
+    def _judge(self, found: GhostLikeness, light: Light, region: BoxMm) -> CheckResult:
+        value = found.value
+        measured = Measured(value, "sum of correlations", (_PASS[light], 2.0))
+        values: dict[str, str | int | float] = {
+            "value": round(value, 2),
+            "limit": _PASS[light],
+            "whole": round(found.whole, 2),
+            "detail": round(found.detail, 2),
+            "light": light,
+        }
+        if value < _FAIL[light]:
+            return self._report.result(
+                "failed", "differs", measured=measured, region=region, values=values, llr=_LLR_FAILED
+            )
+        if value < _PASS[light]:
+            return self._report.result("undetermined", "unclear", measured=measured, region=region, values=values)
+        return self._report.result("passed", "passed", measured=measured, region=region, values=values, llr=_LLR_PASSED)
+
+
+def _in_infrared(context: CheckContext, page: Page, photo: PhotoPlace, ghost: GhostPlace) -> GhostLikeness | None:
+    """The comparison in infrared; None where it says less than visible light."""
+    registration = page.registration.get("ir")
+    if "ir" not in page.images or (registration is not None and not registration.reliable):
+        return None
+    if context.quality.has("repeats_visible", "ir") or context.quality.has("blurred", "ir"):
+        return None
+    found = compare_ghost(page, photo, ghost, "ir")
+    return found if found is not None and found.contrast >= _IR_CONTRAST else None
