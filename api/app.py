@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
+from api.attached import attach
 from api.casework import Casework
+from api.casework_cases import Cases
 from api.core import load_screener
 from api.engine import BoundedPool, Screener, warm_up
 from api.errors import (
@@ -23,7 +28,8 @@ from api.errors import (
     status_of,
     validation_error,
 )
-from api.routes import account_pages, desks, health, pages, screenings, sessions, users
+from api.metrics import CountRequests
+from api.routes import account_pages, desks, health, pages, scanners, screenings, sessions, users
 from api.security.gate import Gate
 from api.security.tables import tables_of
 from api.settings import Settings
@@ -66,7 +72,8 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
     )
     app.state.service = ServiceState(settings, ByteBudget(settings.max_pending_bytes), StaticFolder())
     app.state.startup_error = None
-    app.add_middleware(OuterWall, host_names=settings.host_names())
+    app.add_middleware(OuterWall, host_names=settings.host_names(), takes_uploads=partial(_takes_uploads, app))
+    app.add_middleware(CountRequests, metrics=app.state.service.metrics)  # outermost: it counts what the wall refuses
     app.add_exception_handler(DafecError, _dafec_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -75,6 +82,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
         sessions.router,
         users.router,
         desks.router,
+        scanners.router,
         health.router,
         account_pages.router,
         pages.router,
@@ -83,6 +91,12 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
         app.include_router(router)
     app.state.every_route = [route for router in routers for route in router.routes]
     return app
+
+
+def _takes_uploads(app: FastAPI, scope: Scope) -> bool:
+    """Whether a request goes to a route that reads its body itself."""
+    routes = app.state.every_route
+    return any(route.body_field is None and route.matches(scope)[0] is Match.FULL for route in routes)
 
 
 def _lifespan(
@@ -109,15 +123,17 @@ def _lifespan(
                 pictures,
                 timeout_s=settings.screening_timeout_s,
                 min_free_bytes=settings.min_free_bytes,
+                complete_pass=settings.complete_pass,
             )
             state.casework = casework
+            state.cases = Cases(store, screener, pictures, own_view_first=settings.own_view_first)
             _log.info("ready", screenings=store.count())
             if not settings.may_be_open():
                 state.first_password = await asyncio.to_thread(gate.accounts.create_first_administrator)
-            async with keep_up(store, settings, gate.forget_old):
+            beside = attach(settings, store, screener, casework, state.budget, state.metrics)
+            async with keep_up(store, settings, gate.forget_old), beside as state.attached:
                 yield
-                state.casework = None
-                await casework.drain()
+                state.casework = state.cases = state.attached = None
         except DafecError as error:
             app.state.startup_error = error
             raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -17,6 +18,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
+from api.completion import with_recorded_note
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
 from api.personal import without_personal_data
@@ -24,6 +26,8 @@ from api.pictures import check_crop, display_picture, light_of_check
 from api.security.audit_entry import AuditEvent, actor
 from api.security.permissions import current_actor
 from api.store import NewScreening, ScreeningPage, ScreeningRecord, Store, StoredImage
+from api.store.completions import first_report
+from api.store.records import CompletionState, Origin
 from api.store.retention import held_from_the_start
 from api.uploads import Upload
 from dafec.capture import Capture, Frame, Light
@@ -44,6 +48,8 @@ class Outcome:
     id: str
     report: str  # JSON as stored
     created: bool
+    level: str  # of the verdict
+    completion: CompletionState = "none"  # of the complete pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Casework:
         pictures: pool for cutting pictures and reading the store.
         timeout_s: longest wait for a screening.
         min_free_bytes: free disk space below which no screening is taken.
+        complete_pass: a second, complete pass follows every screening.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class Casework:
         *,
         timeout_s: float,
         min_free_bytes: int,
+        complete_pass: bool = False,
     ) -> None:
         self.store = store
         self._screener = screener
@@ -82,22 +90,33 @@ class Casework:
         self._pictures = pictures
         self._timeout_s = timeout_s
         self._min_free_bytes = min_free_bytes
+        self._complete_pass = complete_pass
+        #: Called on the event loop whenever a screening was kept.
+        self.on_kept: Callable[[], object] = lambda: None
+        #: Called with the level of what was kept, or else the code of the error, and seconds.
+        self.on_outcome: Callable[[str | None, str | None, float], object] = lambda *_: None
+        #: Desks, by id, that take no pre-recorded images; "*" stands for all.
+        self.refuse_recorded: frozenset[str] = frozenset()
         self._running: dict[bytes, tuple[str, asyncio.Task[Outcome]]] = {}
         self._tasks: set[asyncio.Task[Outcome]] = set()
 
-    async def screen(self, upload: Upload, key: str | None, release: Callable[[], object]) -> Outcome:
+    async def screen(
+        self, upload: Upload, key: str | None, release: Callable[[], object], origin: Origin = "unknown"
+    ) -> Outcome:
         """Screens an upload and keeps the result.
 
         Args:
             upload: the images.
             key: the caller's Idempotency-Key.
             release: called once when the images are no longer needed.
+            origin: whether the images were taken at the moment.
 
         Returns:
             The screening; ``created`` is False where the key was used before.
 
         Raises:
-            ServiceError: ``screening.key_reused``, ``service.overloaded``, ``service.timeout``, ``storage.*``.
+            ServiceError: ``screening.key_reused``, ``screening.recorded_refused``, ``service.overloaded``,
+                ``service.timeout``, ``storage.*``.
             DafecError: what the core says about the images.
         """
         digest = upload.digest()
@@ -108,12 +127,13 @@ class Casework:
             if running[0] != digest:
                 raise ServiceError("screening.key_reused", status=409)
             joined = await self._wait(running[1])
-            return Outcome(joined.id, joined.report, created=False)
-        task = asyncio.create_task(self._screen(upload, digest, key_digest))
+            return replace(joined, created=False)
+        task = asyncio.create_task(self._screen(upload, digest, key_digest, origin))
         self._tasks.add(task)
         if key_digest is not None:
             self._running[key_digest] = (digest, task)
-        task.add_done_callback(lambda done: self._finished(done, key_digest, release))
+        begun = time.perf_counter()
+        task.add_done_callback(lambda done: self._finished(done, key_digest, release, begun))
         return await self._wait(task)
 
     async def _wait(self, task: asyncio.Task[Outcome]) -> Outcome:
@@ -123,8 +143,11 @@ class Casework:
         except TimeoutError as error:
             raise ServiceError("service.timeout", status=503, retry_after_s=5, limit_s=self._timeout_s) from error
 
-    def _finished(self, task: asyncio.Task[Outcome], key_digest: bytes | None, release: Callable[[], object]) -> None:
+    def _finished(
+        self, task: asyncio.Task[Outcome], key_digest: bytes | None, release: Callable[[], object], begun: float
+    ) -> None:
         release()
+        self._count(task, time.perf_counter() - begun)
         self._tasks.discard(task)
         if key_digest is not None:
             self._running.pop(key_digest, None)
@@ -132,22 +155,34 @@ class Casework:
             # The waiting request reports it too, but it may be gone; the text of an exception may be personal.
             _log.error("screening_failed", error=type(error).__name__)
 
-    async def _screen(self, upload: Upload, digest: str, key_digest: bytes | None) -> Outcome:
+    def _count(self, task: asyncio.Task[Outcome], seconds: float) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self.on_outcome(None, error.code if isinstance(error, DafecError) else "service.failed", seconds)
+        elif task.result().created:
+            self.on_outcome(task.result().level, None, seconds)
+
+    async def _screen(self, upload: Upload, digest: str, key_digest: bytes | None, origin: Origin) -> Outcome:
         if key_digest is not None:
             known = await self._pictures.run(self.store.get_by_key, key_digest)
             if known is not None:
                 return await self._read(self._replay, known, digest, actor())
         asking = current_actor()
         desk = asking.desk if asking is not None else None
-        return await self.pool.run(self._screen_and_keep, upload, digest, key_digest, actor(), desk)
+        outcome = await self.pool.run(self._screen_and_keep, upload, digest, key_digest, actor(), desk, origin)
+        self.on_kept()
+        return outcome
 
     def _screen_and_keep(
-        self, upload: Upload, digest: str, key_digest: bytes | None, who: str, desk: str | None
+        self, upload: Upload, digest: str, key_digest: bytes | None, who: str, desk: str | None, origin: Origin
     ) -> Outcome:
         if self.store.free_bytes() < self._min_free_bytes:
             raise ServiceError("storage.full", status=507)
+        origin = self._judged(origin, digest, desk)
         capture = self._screener.decode(upload.images, upload.label, upload.statement)
-        report = self._screener.screen(capture)
+        report = with_recorded_note(self._screener.screen(capture), origin)
         report = report.model_copy(update={"id": secrets.token_urlsafe(18)})
         new = NewScreening(
             id=report.id,
@@ -164,24 +199,39 @@ class Casework:
             actor=who,
             desk=desk,
             specimen=report.document.specimen,
+            origin=origin,
+            completion_due=self._complete_pass,
         )
         if self.store.add(new) or key_digest is None:
-            return Outcome(new.id, new.report, created=True)
+            completion: CompletionState = "due" if new.completion_due else "none"
+            return Outcome(new.id, new.report, created=True, level=new.level, completion=completion)
         winner = self.store.get_by_key(key_digest)
         if winner is None:
             raise ServiceError("storage.failed", status=500)
         return self._replay(winner, digest, who)
 
+    def _judged(self, origin: Origin, digest: str, desk: str | None) -> Origin:
+        """What the origin is taken for: no device takes the very bytes again that were screened before."""
+        if origin == "live" and self.store.has_images(digest):
+            origin = "recorded"
+        if origin != "live" and self.refuse_recorded & {"*", desk}:
+            raise ServiceError("screening.recorded_refused", status=422)
+        return origin
+
     def _replay(self, record: ScreeningRecord, digest: str, who: str) -> Outcome:
         if record.images_digest != digest:
             raise ServiceError("screening.key_reused", status=409)
         self.store.log(AuditEvent("screening.viewed", f"screening:{record.id}", actor=who))
-        return Outcome(record.id, record.report, created=False)
+        return Outcome(record.id, record.report, created=False, level=record.level, completion=record.completion)
 
-    async def get(self, screening_id: str) -> ScreeningRecord:
+    async def get(self, screening_id: str, *, first: bool = False) -> ScreeningRecord:
         """The screening of that id; that it was handed out is on record before it is.
 
         Whoever asks and does not see personal data gets the report without them.
+
+        Args:
+            screening_id: whose report.
+            first: the one that was acknowledged first, where a complete one took its place.
 
         Raises:
             ServiceError: ``screening.not_found``, also where it is not among the records of whoever asks, or
@@ -189,6 +239,9 @@ class Casework:
         """
         record = await self._find(screening_id)
         await self._log("screening.viewed", screening_id)
+        if first and record.completion == "done" and record.personal_data == "kept":
+            report = await self._read(first_report, self.store, screening_id)
+            record = replace(record, report=report or record.report)
         asking = current_actor()
         if asking is None or asking.sees_personal_data or record.personal_data != "kept":
             return record
@@ -277,6 +330,14 @@ class Casework:
 
     async def _read(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._pictures.run(function, *args, **kwargs)
+
+    def series_count(self) -> int:
+        """How many document series a screening is compared with now."""
+        return self._screener.series_count()
+
+    def core_notices(self) -> tuple[str, ...]:
+        """Codes of what is wrong with the core although it screens."""
+        return self._screener.notices()
 
     async def drain(self) -> None:
         """Waits for every screening that was begun; their errors belong to their callers."""

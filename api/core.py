@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from api.engine import Screener
+from api.library import LibraryWatch
 from api.settings import Settings
 from dafec.capture import Capture, Light, Limits, capture_from_parts
+from dafec.references.library import Library
 from dafec.report import Report
 
 __all__ = ["load_screener"]
@@ -20,36 +22,57 @@ class CoreScreener:
     """The core as the service sees it.
 
     Args:
-        screen: ``dafec.screening.screen_capture`` with its context filled in.
+        screen: ``dafec.screening.screen_capture`` with its context filled in, but for the library and whether the
+            page's text is read.
         limits: what one capture may ask for.
+        library: of document series.
     """
 
-    def __init__(self, screen: Callable[[Capture], Report], limits: Limits) -> None:
+    def __init__(
+        self, screen: Callable[[Capture, Library | None, bool], Report], limits: Limits, library: LibraryWatch
+    ) -> None:
         self._screen = screen
         self._limits = limits
+        self._library = library
 
     def decode(self, images: Mapping[Light, bytes], name: str, statement: bytes = b"") -> Capture:
         """The capture of untrusted bytes."""
         parts = {str(light): data for light, data in images.items()}
         return capture_from_parts(parts, name=name, limits=self._limits, statement=statement)
 
-    def screen(self, capture: Capture) -> Report:
-        """The report of a capture."""
-        return self._screen(capture)
+    def screen(self, capture: Capture, *, complete: bool = False) -> Report:
+        """The report of a capture, by the series as they are on disk now."""
+        return self._screen(capture, self._library.current(), complete)
+
+    def series_count(self) -> int:
+        """How many document series a screening is compared with now."""
+        return self._library.count()
+
+    def notices(self) -> tuple[str, ...]:
+        """Codes of what is wrong with the library."""
+        return self._library.notices()
 
 
 def load_screener(settings: Settings) -> Screener:
-    """Loads the models.
+    """Loads the models and the document series.
 
     Args:
         settings: ``threads`` goes before the core's own setting, because the service screens several at once.
 
     Raises:
         InstallationError: a model or a file of the core is missing, altered or unreadable.
+        InputError: ``library.unreadable`` where the settings name a library that is not there.
     """
+    from dataclasses import replace
+
     from dafec.screening import ScreeningContext, screen_capture
     from dafec.settings import load_settings
 
     core = load_settings(threads=settings.threads)
+    watch = LibraryWatch(settings.library_folder(), needed=settings.library is not None)
     context = ScreeningContext.load(core)
-    return CoreScreener(lambda capture: screen_capture(capture, context), core.limits())
+
+    def screen(capture: Capture, library: Library | None, complete: bool) -> Report:  # noqa: FBT001 - one caller
+        return screen_capture(capture, replace(context, library=library), visual_zone=complete)
+
+    return CoreScreener(screen, core.limits(), watch)

@@ -34,8 +34,16 @@ class Screener(Protocol):
         """The capture of untrusted bytes; ``statement`` is the text of a capture.toml. Raises InputError."""
         ...
 
-    def screen(self, capture: Capture) -> Report:
-        """The report of a capture. Raises DafecError."""
+    def screen(self, capture: Capture, *, complete: bool = False) -> Report:
+        """The report of a capture; ``complete`` takes longer and reads the page's text too. Raises DafecError."""
+        ...
+
+    def series_count(self) -> int:
+        """How many document series a screening is compared with now."""
+        ...
+
+    def notices(self) -> tuple[str, ...]:
+        """Codes of what is wrong with the core although it screens."""
         ...
 
 
@@ -51,6 +59,11 @@ class BoundedPool:
     def pending(self) -> int:
         """Jobs that run or wait."""
         return self._pending
+
+    @property
+    def places(self) -> int:
+        """Jobs that may run or wait."""
+        return self._places
 
     @property
     def full(self) -> bool:

@@ -24,6 +24,7 @@ class Readiness:
     keys: bool  # there is a key to seal what comes
     disk_space: bool  # more is free than the settings ask for
     queue: bool  # a screening would be taken now
+    series: int = 0  # document series a screening is compared with
     notices: tuple[str, ...] = ()  # codes of what is wrong although screenings are made and kept
 
     @property
@@ -52,7 +53,8 @@ def check_readiness(casework: Casework | None, min_free_bytes: int) -> Readiness
         keys=keys,
         disk_space=disk_space and (free or 0) >= min_free_bytes,
         queue=not casework.pool.full,
-        notices=notices or (),
+        series=casework.series_count(),
+        notices=(*(notices or ()), *casework.core_notices()),
     )
 
 

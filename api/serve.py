@@ -87,6 +87,13 @@ class _Server(uvicorn.Server):
             sys.stdout.write(f"DAFEC: {self._address}\n{self._first_words()}")
             sys.stdout.flush()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends what would go on for ever, then waits for what was begun."""
+        state: ServiceState = self._app.state.service
+        if state.attached is not None:
+            state.attached.feed.close()
+        await super().shutdown(sockets)
+
     def _first_words(self) -> str:
         """The one-time password of the first administrator, once, and where the private authority's certificate is."""
         state: ServiceState = self._app.state.service

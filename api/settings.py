@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.scanners.config import ScannerConfig
 from api.store.places import StorePlaces
 from api.store.retention import RetentionPolicy
 from dafec.errors import UsageError
@@ -50,6 +51,16 @@ class Settings(BaseSettings):
         description="Folder of the keys, outside the data folder; without it beside that, named DATA-keys. Without "
         "these files no image can be read: keep a copy in a safe place.",
     )
+    library: Path | None = Field(
+        None,
+        description="Folder of the document series a screening compares with, read anew when it changes; without it "
+        "the folder library in the data folder, which may be missing.",
+    )
+    complete_pass: bool = Field(
+        default=True,
+        description="Make a second, complete report of every screening, with the text of the page read and compared; "
+        "it follows the first one within seconds and takes its place.",
+    )
     new_key: bool = Field(
         default=False,
         description="Go on with a new master key though the one of a shared database is not here; for the case that "
@@ -73,6 +84,9 @@ class Settings(BaseSettings):
     )
     upkeep_interval_s: float = Field(
         60.0, gt=0, description="Time between two rounds of forgetting, clearing up and signing the audit log."
+    )
+    own_view_first: bool = Field(
+        default=False, description="Record every examiner's own view of a case before scores are shown."
     )
     allow_network: bool = Field(
         default=False, description="Listen beyond this machine; everybody needs a login or a desk's key, over TLS."
@@ -107,6 +121,15 @@ class Settings(BaseSettings):
     proxies: tuple[str, ...] = Field(
         (), description="Addresses of proxies whose word is taken for where a request comes from."
     )
+    config: Path | None = Field(
+        None, description="File of settings in TOML, by their names here; what is set elsewhere goes before it."
+    )
+    scanners: tuple[ScannerConfig, ...] = Field(
+        (), description="Scanners that are attached, each a table [[scanners]] in the file of settings."
+    )
+    refuse_recorded: tuple[str, ...] = Field(
+        (), description="Desks, by id or name, that take no image but one their scanner takes at the moment; * is all."
+    )
     workers: int = Field(2, ge=1, le=64, description="Screenings at the same time.")
     queue_size: int = Field(16, ge=0, le=10_000, description="Screenings that may wait; more are answered with 503.")
     threads: int = Field(1, ge=1, le=64, description="Threads within one model.")
@@ -128,6 +151,10 @@ class Settings(BaseSettings):
     def store_places(self) -> StorePlaces:
         """Where the store's parts lie."""
         return StorePlaces(self.data, self.database, self.blobs, self.keys, self.new_key)
+
+    def library_folder(self) -> Path:
+        """Where the document series lie."""
+        return self.library if self.library is not None else self.data / "library"
 
     def retention(self) -> RetentionPolicy:
         """How long what is kept."""

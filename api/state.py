@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.attached import Attached
 from api.casework import Casework
+from api.casework_cases import Cases
 from api.errors import ServiceError
+from api.metrics import Metrics
 from api.security.gate import Gate
 from api.settings import Settings
 from api.uploads import ByteBudget
 from api.viewer.assets import StaticFolder
 
-__all__ = ["CaseworkOf", "ServiceState", "StateOf"]
+__all__ = ["AttachedOf", "CasesOf", "CaseworkOf", "ServiceState", "StateOf"]
 
 
 @dataclass(slots=True)
@@ -28,7 +31,10 @@ class ServiceState:
     budget: ByteBudget
     static: StaticFolder
     casework: Casework | None = None
+    cases: Cases | None = None  # there as long as casework is
     gate: Gate | None = None
+    attached: Attached | None = None  # there as long as casework is
+    metrics: Metrics = field(default_factory=Metrics)
     first_password: str | None = None  # of the administrator the first start made; shown once
 
 
@@ -45,5 +51,21 @@ def _casework(request: Request) -> Casework:
     return casework
 
 
+def _cases(request: Request) -> Cases:
+    cases = _state(request).cases
+    if cases is None:
+        raise ServiceError("service.stopping", status=503, retry_after_s=5)
+    return cases
+
+
+def _attached(request: Request) -> Attached:
+    attached = _state(request).attached
+    if attached is None:
+        raise ServiceError("service.stopping", status=503, retry_after_s=5)
+    return attached
+
+
 StateOf = Annotated[ServiceState, Depends(_state)]
 CaseworkOf = Annotated[Casework, Depends(_casework)]
+CasesOf = Annotated[Cases, Depends(_cases)]
+AttachedOf = Annotated[Attached, Depends(_attached)]

@@ -15,6 +15,7 @@ from api.personal import without_personal_data
 from api.security.audit_entry import AuditEvent
 from api.settings import Settings
 from api.store import Store
+from api.store.events import forget_events
 from api.store.upkeep import Upkeep
 from dafec import __version__
 from dafec.errors import DafecError
@@ -62,6 +63,7 @@ def _round(store: Store, upkeep: Upkeep, also: Callable[[], object], stop: async
     steps: tuple[Callable[[], object], ...] = (
         lambda: upkeep.run(go_on=lambda: not stop.is_set()),
         also,
+        lambda: forget_events(store),
         store.sign_head,
     )
     for step in steps:

@@ -23,8 +23,8 @@ _MAX_TEXT = 200
 ALLOWED_FIELDS = frozenset(
     {
         "at", "check", "checks", "code", "count", "elapsed_ms", "error", "event", "host", "level", "lights", "method",
-        "model", "models", "path", "port", "provider", "request_id", "result", "screenings", "sha256", "stage",
-        "status", "threads", "timestamp", "verdict", "version",
+        "model", "models", "path", "port", "provider", "request_id", "result", "scanner", "screenings", "sha256",
+        "stage", "state", "status", "threads", "timestamp", "verdict", "version",
     }
 )  # fmt: skip
 

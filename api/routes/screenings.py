@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -17,6 +17,7 @@ from api.errors import ServiceError, error_responses
 from api.security.access import Actor, Permission, public, require
 from api.state import CaseworkOf, ServiceState, StateOf
 from api.store import ScreeningSummary as StoredSummary
+from api.store.records import CompletionState, Origin
 from api.uploads import STATEMENT_PART, Upload, UploadLimits, read_upload
 from api.uploads import Hold as UploadHold
 from dafec.capture import LIGHTS, Light
@@ -37,6 +38,24 @@ IdempotencyKey = Annotated[
         pattern=r"^[0-9A-Za-z_.:-]{1,128}$",
         description="1 to 128 letters, digits or ``_ . : -``, new for every document. Repeated with the same images it "
         "gives the same screening instead of a second one.",
+    ),
+]
+OriginHeader = Annotated[
+    Literal["live", "recorded"] | None,
+    Header(
+        description="recorded: the images were taken before, which the report says and a desk may refuse. live: taken "
+        "at the moment; believed with a desk's key only, where it is what nothing means."
+    ),
+]
+TimeHeader = Annotated[
+    int | None, Header(ge=0, le=2**33, description="With a desk's key: its clock, whole seconds since 1970.")
+]
+NonceHeader = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[0-9A-Za-z_.:-]{16,128}$",
+        description="With a desk's key: 16 to 128 letters, digits or ``_ . : -``, new for each request, also a "
+        "repeated one.",
     ),
 ]
 #: More of a refused body is not read before the answer is given, and not for longer; an ordinary client has sent it by
@@ -61,7 +80,14 @@ def _bytes_of(*media_types: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}}}
 
 
-_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Address of the screening."}}
+_COMPLETION = {
+    "DAFEC-Completion": {
+        "schema": {"type": "string", "enum": ["none", "due", "done", "failed"]},
+        "description": "Of the complete report: there is to be none; it follows; this is it, and the first one is at "
+        "?stage=first; there is none, and the first one stays.",
+    }
+}
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Address of the screening."}, **_COMPLETION}
 _PERSONAL_DATA = {
     "DAFEC-Personal-Data": {
         "schema": {"type": "string", "enum": ["kept", "deleted", "unreadable", "withheld"]},
@@ -118,6 +144,8 @@ class ScreeningSummary(BaseModel):
     deleted: AwareDatetime | None = Field(
         description="When images and personal data were deleted; null: they are kept."
     )
+    origin: Origin = Field(description="live: taken at the moment; recorded: taken before; unknown: nobody said.")
+    completion: CompletionState = Field(description="Of the complete report: none, due, done or failed.")
 
 
 class Hold(BaseModel):
@@ -157,25 +185,50 @@ class ScreeningList(BaseModel):
 )
 async def post_screening(
     request: Request,
-    _actor: Annotated[Actor, require(Permission.SCREENINGS_MAKE)],
+    asking: Annotated[Actor, require(Permission.SCREENINGS_MAKE)],
     state: StateOf,
     casework: CaseworkOf,
     idempotency_key: IdempotencyKey = None,
+    dafec_origin: OriginHeader = None,
+    dafec_time: TimeHeader = None,
+    dafec_nonce: NonceHeader = None,
 ) -> Response:
     """Takes the images of one document, one part per light, and answers with the report once it is on the disk.
 
-    A part `capture` may hold the text of the document's capture.toml.
+    A part `capture` may hold the text of the document's capture.toml. With a desk's key DAFEC-Time and DAFEC-Nonce are
+    needed: a request that was recorded does nothing when it is sent again.
     """
     if casework.pool.full:
         raise ServiceError("service.overloaded", status=503, retry_after_s=2)
+    if asking.kind == "desk":
+        await _take_nonce(state, asking, dafec_time, dafec_nonce)
     upload, hold = await _receive(request, state)
-    outcome = await casework.screen(upload, idempotency_key, lambda: hold.__exit__(None, None, None))
+    origin = _origin(asking, dafec_origin)
+    outcome = await casework.screen(upload, idempotency_key, lambda: hold.__exit__(None, None, None), origin)
     return Response(
         outcome.report,
         201 if outcome.created else 200,
-        {"Location": f"/api/v1/screenings/{outcome.id}"},
+        {"Location": f"/api/v1/screenings/{outcome.id}", "DAFEC-Completion": outcome.completion},
         media_type="application/json",
     )
+
+
+async def _take_nonce(state: ServiceState, desk: Actor, moment: int | None, nonce: str | None) -> None:
+    """Refuses what a desk's program, or somebody who listened to it, has sent before."""
+    if moment is None or nonce is None:
+        raise ServiceError("desk.nonce_needed", status=422)
+    assert state.gate is not None
+    at = datetime.fromtimestamp(moment, UTC)
+    await asyncio.to_thread(state.gate.desks.take_nonce, desk.id, nonce, at)
+    if state.attached is not None:
+        state.attached.scanners.heard(desk.id)
+
+
+def _origin(asking: Actor, stated: Literal["live", "recorded"] | None) -> Origin:
+    """What is believed of where the images come from: only a desk's own program is taken at its word for live."""
+    if asking.kind == "desk":
+        return stated or "live"
+    return "recorded" if stated == "recorded" else "unknown"
 
 
 async def _receive(request: Request, state: ServiceState) -> tuple[Upload, UploadHold]:
@@ -221,20 +274,27 @@ async def list_screenings(
     response_model=Report,
     responses={
         **error_responses(404, 422, 507),
-        200: {"model": Report, "description": "The report.", "headers": _PERSONAL_DATA},
+        200: {"model": Report, "description": "The report.", "headers": _PERSONAL_DATA | _COMPLETION},
     },
     summary="A screening's report",
 )
 async def get_screening(
-    screening_id: ScreeningId, _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)], casework: CaseworkOf
+    screening_id: ScreeningId,
+    _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
+    casework: CaseworkOf,
+    stage: Annotated[
+        Literal["newest", "first"],
+        Query(description="first: as it was acknowledged first, where a complete report took its place."),
+    ] = "newest",
 ) -> Response:
-    """Gives the report exactly as it was acknowledged.
+    """Gives the report exactly as it was acknowledged, or the complete one that took its place since.
 
     Where its personal data were deleted, or are sealed under a key that is not there, the header DAFEC-Personal-Data
     says so, and the report is the one without them; so it is for whoever does not see personal data (withheld).
     """
-    record = await casework.get(screening_id)
-    return Response(record.report, 200, {"DAFEC-Personal-Data": record.personal_data}, media_type="application/json")
+    record = await casework.get(screening_id, first=stage == "first")
+    headers = {"DAFEC-Personal-Data": record.personal_data, "DAFEC-Completion": record.completion}
+    return Response(record.report, 200, headers, media_type="application/json")
 
 
 @router.put(
@@ -330,4 +390,6 @@ def _summary(record: StoredSummary) -> ScreeningSummary:
         lights=list(dict.fromkeys(image.light for image in record.images)),
         held=record.held,
         deleted=record.deleted,
+        origin=record.origin,
+        completion=record.completion,
     )

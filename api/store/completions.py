@@ -121,25 +121,23 @@ def keep_completion(store: Store, complete: CompleteReport) -> bool:
         screening.level = complete.level
         if changed and held_from_the_start(complete.level):
             screening.held, screening.released = True, None
-        events = [AuditEvent("screening.completed", f"screening:{screening.id}", {"level": complete.level}, "service")]
-        events += _open_case(session, screening)
-        append_events(session, *events)
-        told = {"id": screening.id, "level": complete.level, "first_level": row.first_level, "changed": changed}
+        _update_case(session, screening)
+        details = {"level": complete.level}  # where it flags what was not flagged, a case is there from now on
+        append_events(session, AuditEvent("screening.completed", f"screening:{screening.id}", details, "service"))
+        told: dict[str, str | int | bool | None] = {"id": screening.id, "level": complete.level}
+        told |= {"first_level": row.first_level, "changed": changed}
         add_desk_event(session, screening.desk, "screening.completed", told)
     return True
 
 
-def _open_case(session: Session, screening: Screening) -> list[AuditEvent]:
+def _update_case(session: Session, screening: Screening) -> None:
     """Brings the screening's case in line with its report, or opens one where the level asks for it now."""
     case = session.scalar(select(Case).where(Case.screening_number == screening.number))
     fresh = new_case(screening, "flagged")
     if case is not None:
         case.findings, case.issuer, case.series, case.format = fresh.findings, fresh.issuer, fresh.series, fresh.format
-        return []
-    if screening.level not in FLAGGED_LEVELS:
-        return []
-    session.add(fresh)
-    return [AuditEvent("case.opened", f"case:{screening.id}", {"origin": "flagged"}, "service")]
+    elif screening.level in FLAGGED_LEVELS:
+        session.add(fresh)
 
 
 def fail_completion(store: Store, screening_id: str, code: str) -> None:

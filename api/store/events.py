@@ -44,6 +44,9 @@ EVENT_NAMES: Mapping[str, str] = {
     "arrival.refused": "What a scanner delivered could not be used.",
 }
 
+#: A page that was away for longer reads its lists anew.
+_KEPT = timedelta(hours=24)
+
 Plain = str | int | bool | None
 
 
@@ -107,7 +110,7 @@ def event_bounds(store: Store) -> tuple[int, int]:
     return found[0] or 0, found[1] or 0
 
 
-def forget_events(store: Store, older_than: timedelta) -> None:
+def forget_events(store: Store, older_than: timedelta = _KEPT) -> None:
     """Removes old events, but for the newest of all: numbers go on from it, and what is older is known to be gone."""
     limit = datetime.now(UTC).replace(tzinfo=None) - older_than
     with store.lock, mapped_errors(), Session(store.writer) as session, session.begin():

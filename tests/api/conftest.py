@@ -29,6 +29,12 @@ def s3() -> Iterator[servers.S3]:
             yield server
 
 
+@pytest.fixture(autouse=True)
+def _no_second_pass(_no_settings_from_outside: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports stay as they were acknowledged, but where a test asks for the complete pass."""
+    monkeypatch.setenv("DAFEC_SERVICE_COMPLETE_PASS", "false")
+
+
 @pytest.fixture
 def places(request: pytest.FixtureRequest, tmp_path: Path) -> StorePlaces:
     """Where a store may lie; "sqlite" unless a test asks for others by ``parametrize(..., indirect=True)``."""

@@ -157,13 +157,24 @@ class FakeScreener:
     def __init__(self, level: str = "refer") -> None:
         self.level = level
         self.before: Callable[[], object] = lambda: None
+        self.before_complete: Callable[[], object] = lambda: None
+        self.complete_level: str | None = None  # another one than the first report's
         self.calls = 0
         self._lock = threading.Lock()
 
     def decode(self, images: Mapping[Light, bytes], name: str, statement: bytes = b"") -> Capture:
         return capture_from_parts({str(light): data for light, data in images.items()}, name=name, statement=statement)
 
-    def screen(self, capture: Capture) -> Report:
+    def series_count(self) -> int:
+        return 0
+
+    def notices(self) -> tuple[str, ...]:
+        return ()
+
+    def screen(self, capture: Capture, *, complete: bool = False) -> Report:
+        if complete:
+            self.before_complete()
+            return make_report(capture, self.complete_level or self.level)
         if capture.name != "warm-up":
             with self._lock:
                 self.calls += 1

@@ -1,0 +1,1 @@
+"""How captures arrive: HTTP push, watched folder, SANE, eSCL, behind one driver contract (``contract.py``)."""
