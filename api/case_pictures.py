@@ -6,6 +6,7 @@ in another size and shows the same field; the reference lies on the document's o
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from api.errors import ServiceError
 from dafec.capture import Light
 from dafec.features.routines_material import Reference
 from dafec.report import CheckInfo, DocumentInfo, Report
@@ -24,6 +26,7 @@ __all__ = [
     "Scale",
     "band_picture",
     "box_px",
+    "heat_picture",
     "layers_of",
     "quad_px",
     "reference_layer",
@@ -124,7 +127,7 @@ def reference_picture(reference: Reference, light: Light) -> Pixels8:
 
 
 def band_picture(frames: Mapping[Light, Pixels8], size_px: tuple[int, int]) -> Pixels8:
-    """The lights in false colour: infrared red, brightness in visible light green, ultraviolet blue; a missing one black.
+    """The lights in false colour: infrared red, visible brightness green, ultraviolet blue; a missing one black.
 
     Args:
         frames: by light, (h, w) or (h, w, 3) RGB.
@@ -146,6 +149,38 @@ def band_picture(frames: Mapping[Light, Pixels8], size_px: tuple[int, int]) -> P
             grey = np.asarray(cv2.resize(grey, size_px, interpolation=cv2.INTER_LINEAR))
         made[:, :, channel] = grey
     return made
+
+
+def heat_picture(report: Report, number: int) -> bytes:
+    """A check's evidence in colour over the page it is about, as PNG with transparency.
+
+    Args:
+        report: of the screening.
+        number: 0-based, of the check in the report.
+
+    Raises:
+        ServiceError: ``screening.no_region`` where the check has none.
+    """
+    check = report.checks[number] if number < len(report.checks) else None
+    place = report.document if check is None or check.side >= len(report.document.sides) else None
+    size = place if place is not None else report.document.sides[check.side if check is not None else 0]
+    if check is None or check.heat_map is None or not size.width_mm or not size.height_mm:
+        raise ServiceError("screening.no_region", status=404)
+    data = np.frombuffer(base64.b64decode(check.heat_map.png), np.uint8)
+    shade = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    if shade is None:
+        raise ServiceError("picture.failed", status=500)
+    # The map has whole cells and may reach over the page's edge: what is shown ends with the page.
+    columns = min(shade.shape[1], max(1, round(size.width_mm / check.heat_map.cell_mm)))
+    rows = min(shade.shape[0], max(1, round(size.height_mm / check.heat_map.cell_mm)))
+    cut = np.asarray(shade[:rows, :columns], np.uint8)
+    coloured = cv2.cvtColor(cv2.applyColorMap(cut, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2BGRA)
+    coloured[:, :, 3] = np.asarray(np.minimum(cut.astype(np.float32) * 1.2, 200), np.uint8)
+    large = cv2.resize(coloured, (columns * 4, rows * 4), interpolation=cv2.INTER_LINEAR)
+    done, encoded = cv2.imencode(".png", large)
+    if not done:
+        raise ServiceError("picture.failed", status=500)
+    return encoded.tobytes()
 
 
 def quad_px(report: Report, check: CheckInfo) -> Quad | None:

@@ -41,7 +41,7 @@ __all__ = ["DESK_REASONS", "CaseView", "Cases"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Why an officer decides otherwise than the machine, or refers at all. Few, and as many in one direction as in the other.
+#: Why an officer decides otherwise than the machine: few, and as many in one direction as in the other.
 DESK_REASONS: dict[DeskAction, tuple[str, ...]] = {
     "refer": ("document_feels_wrong", "holder_differs", "behaviour", "other_information"),
     "let_pass": ("reading_error", "wear", "known_deviation", "examined_by_hand"),
@@ -279,6 +279,10 @@ class Cases:
         if frame is None:
             raise ServiceError("screening.no_image", status=404)
         return eight_bits(frame)
+
+    async def log(self, event: AuditEvent) -> None:
+        """Puts something on record, durably."""
+        await self._run(self._store.log, event)
 
     async def screening_of(self, case_id: str) -> ScreeningRecord:
         """The screening of a case. Raises ServiceError ``case.not_found``."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from api.errors import ServiceError
 
-__all__ = ["TILE_PX", "Pyramid", "PyramidCache", "levels_of"]
+__all__ = ["TILE_PX", "Pyramid", "PyramidCache", "least_level", "levels_of"]
 
 #: Edge of a tile: large enough that a page is some twenty of them, small enough to be there at once.
 TILE_PX = 1024
@@ -29,6 +29,14 @@ Pixels8 = NDArray[np.uint8]
 def levels_of(width_px: int, height_px: int) -> int:
     """Number of the largest level: 0 is one pixel, each next one twice the size, as OpenSeadragon counts."""
     return int(np.ceil(np.log2(max(width_px, height_px, 1))))
+
+
+def least_level(width_px: int, height_px: int) -> int:
+    """Number of the smallest level of a frame's pyramid: it is there in one small tile."""
+    level, longest = levels_of(width_px, height_px), max(width_px, height_px)
+    while longest > TILE_PX // 4:
+        level, longest = level - 1, (longest + 1) // 2
+    return level
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +63,6 @@ class Pyramid:
     def size_bytes(self) -> int:
         """Memory of all levels."""
         return sum(level.nbytes for level in self.levels)
-
-    @property
-    def least(self) -> int:
-        """Number of the smallest level there is, by ``levels_of``."""
-        height, width = self.levels[0].shape[:2]
-        return levels_of(width, height) - len(self.levels) + 1
 
     def tile(self, level: int, column: int, row: int) -> bytes:
         """A tile as PNG.

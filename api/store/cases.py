@@ -336,7 +336,7 @@ def _alike(one: Case, other: type[Case]) -> ColumnElement[bool]:
     return and_(other.issuer == one.issuer, other.format == one.format, other.findings == one.findings)
 
 
-def _summaries() -> Select[tuple[Case, Screening, int]]:
+def _summaries() -> Select[Case, Screening, int]:
     other = aliased(Case)
     alike = and_(
         other.issuer == Case.issuer,

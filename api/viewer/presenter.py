@@ -29,6 +29,7 @@ __all__ = [
     "MrzPiece",
     "PictureView",
     "Reason",
+    "measured_in_words",
     "present",
 ]
 
@@ -332,15 +333,29 @@ def _pictures(report: Report, base: str, language: Language, wanted: Light | Non
         yield PictureView(light, text(f"api.light.{light}", language), url, first=light == first)
 
 
+def measured_in_words(check: CheckInfo, language: Language) -> tuple[str, str, str]:
+    """What a check measured, its unit and the expected range; each empty where there is none.
+
+    Args:
+        check: of a report.
+        language: of the unit.
+    """
+    if check.value is None:
+        return "", "", _range(*check.expected, check.unit) if check.expected is not None else ""
+    unit = _unit(check.unit, check.value, language)
+    return f"{check.value:g}", unit, _range(*check.expected, check.unit) if check.expected is not None else ""
+
+
 def _check_row(check: CheckInfo, language: Language) -> CheckRow:
+    measured, unit, expected = measured_in_words(check, language)
     return CheckRow(
         id=check.id,
         result=check.result,
         result_word=text(f"api.result.{check.result}", language),
         text=_in(check.text, language),
-        measured=f"{check.value:g}" if check.value is not None else "",
-        unit=_unit(check.unit, check.value, language) if check.value is not None else "",
-        expected=_range(*check.expected, check.unit) if check.expected is not None else "",
+        measured=measured,
+        unit=unit,
+        expected=expected,
     )
 
 
