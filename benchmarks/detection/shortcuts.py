@@ -2,15 +2,21 @@
 
     python -m benchmarks.detection.shortcuts --data runs/detection
 
-Four questions, each answered by an area under the ROC curve with an interval by bootstrap over series:
+One table, a line for all forgeries and one for each class; areas under the ROC curve against the genuine captures, with
+95 % intervals by bootstrap over series:
 
-* **metadata**: a classifier that sees the files' sizes, tables, dimensions and tags and no pixel. Must be 0.5 within
-  its interval.
+* **properties**: a classifier that sees everything of the files but their pixels and their length: dimensions, mode,
+  tables, subsampling, tags, resolution. 0.5 within its interval; ``tests/specimens/test_shortcuts.py`` holds that these
+  are equal by construction.
+* **file size**: their lengths in bytes. Not a property of the file but of what is printed (a bright sheet with a screen
+  takes more bytes than a dull one with lines), so it stands beside the floor and is held to nothing.
+* **floor**: means and deviations of the channels. It may well tell something; a detector may only claim its margin
+  over it.
+* **location**: where and how the page lies in each picture. 0.5 within its interval.
 * **null edits**: the floor classifier between untouched genuine documents and those that went a forgery's way without
-  being forged. Must be 0.5 within its interval.
-* **shuffled labels**: the floor classifier taught labels that mean nothing. Must be 0.5 within its interval.
-* **floor**: means and deviations of the channels. It may well tell something (a bright sheet is bright); it is
-  reported, and a detector may only claim its margin over it.
+  being forged. 0.5 within its interval.
+
+Below it **shuffled labels**: the floor classifier taught labels that mean nothing. 0.5 within its interval.
 
 Classifiers are gradient-boosted trees with five-fold cross-validation; what belongs to one series stays in one fold.
 """
@@ -20,19 +26,35 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Area", "Capture", "area", "floor_features", "load_set", "main", "metadata_features", "out_of_fold"]
+__all__ = [
+    "Area",
+    "Capture",
+    "area",
+    "floor_features",
+    "load_set",
+    "main",
+    "out_of_fold",
+    "place_features",
+    "property_features",
+    "report",
+    "shuffled",
+    "size_features",
+    "table",
+]
 
 _LIGHTS = ("visible", "ir", "uv")
 _FOLDS = 5
 _DRAWS = 1_000  # of the bootstrap
+
+_Scored = tuple[NDArray[np.float64], NDArray[np.bool_], list[str]]  # scores, labels and groups of captures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +66,8 @@ class Capture:
     class_id: str | None
     null: bool
     files: dict[str, bytes]  # of its first page by light
+    null_class: str | None = None  # whose way a null edit went
+    places: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # (3, 3) pixels of a frame from millimetres
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +101,17 @@ def load_set(folder: Path) -> list[Capture]:
                 class_id=forgery["class"] if forgery else None,
                 null=truth["null_edit"] is not None,
                 files=files,
+                null_class=truth["null_edit"],
+                places={
+                    light: np.array(matrix) for light, matrix in truth["pages"][0]["frame_px_from_page_mm"].items()
+                },
             )
         )
     return captures
 
 
-def metadata_features(capture: Capture) -> NDArray[np.float64]:
-    """What a file tells without its pixels: size, dimensions, tables, tags, resolution, by light; (30,)."""
+def property_features(capture: Capture) -> NDArray[np.float64]:
+    """What a file tells without its pixels and its length: dimensions, mode, tables, tags, resolution; (30,)."""
     told: list[float] = []
     for light in _LIGHTS:
         content = capture.files.get(light)
@@ -94,16 +122,35 @@ def metadata_features(capture: Capture) -> NDArray[np.float64]:
             tables = getattr(picture, "quantization", None) or {}
             density = picture.info.get("dpi", (0, 0))
             told += [
-                len(content),
                 *picture.size,
                 len(picture.getbands()),
                 len(tables),
                 sum(sum(table) for table in tables.values()),
+                float(sum(10**at * sum(layer[1:3]) for at, layer in enumerate(getattr(picture, "layer", ())))),
                 float(density[0]),
                 float(len(picture.getexif())),
                 float(len(picture.info)),
                 float(bool(picture.info.get("progressive"))),
             ]
+    return np.array(told, dtype=np.float64)
+
+
+def size_features(capture: Capture) -> NDArray[np.float64]:
+    """Length of the files in bytes, by light; (3,)."""
+    return np.array([len(capture.files.get(light, b"")) for light in _LIGHTS], dtype=np.float64)
+
+
+def place_features(capture: Capture) -> NDArray[np.float64]:
+    """Where the page lies: corner, turn and scale by light, and the other bands against the visible one; (18,)."""
+    first = capture.places.get("visible")
+    told: list[float] = []
+    for light in _LIGHTS:
+        matrix = capture.places.get(light)
+        if matrix is None or first is None:
+            told += [-1.0] * 6
+            continue
+        relative = matrix @ np.linalg.inv(first) if light != "visible" else matrix
+        told += [*relative[:2, 2], *relative[:2, :2].ravel()]
     return np.array(told, dtype=np.float64)
 
 
@@ -162,12 +209,8 @@ def area(scores: NDArray[np.float64], labels: NDArray[np.bool_], groups: Sequenc
         value = _auc(scores[rows], labels[rows])
         if np.isfinite(value):
             drawn.append(value)
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (float("nan"), float("nan"))
     return Area(_auc(scores, labels), float(low), float(high))
-
-
-def _measure(features: NDArray[np.float64], labels: NDArray[np.bool_], groups: Sequence[str]) -> Area:
-    return area(out_of_fold(features, labels, groups), labels, groups)
 
 
 def shuffled(labels: NDArray[np.bool_], seed: int = 0) -> NDArray[np.bool_]:
@@ -175,39 +218,57 @@ def shuffled(labels: NDArray[np.bool_], seed: int = 0) -> NDArray[np.bool_]:
     return np.random.default_rng([seed, 23]).permutation(labels)
 
 
-def report(captures: Sequence[Capture]) -> dict[str, Area]:
-    """The areas of all questions that the captures can answer."""
+_COLUMNS: dict[str, Callable[[Capture], NDArray[np.float64]]] = {
+    "properties": property_features,
+    "file size": size_features,
+    "floor": floor_features,
+    "location": place_features,
+}
+
+
+def _scored(captures: Sequence[Capture], features: NDArray[np.float64], labels: NDArray[np.bool_]) -> _Scored:
+    groups = [capture.series for capture in captures]
+    return out_of_fold(features, labels, groups), labels, groups
+
+
+def _of(scored: _Scored, rows: Sequence[int]) -> Area:
+    """The area of some captures by a classifier that was taught with all."""
+    scores, labels, groups = scored
+    chosen = list(rows)
+    return area(scores[chosen], labels[chosen], [groups[at] for at in chosen])
+
+
+def table(captures: Sequence[Capture]) -> dict[str, dict[str, Area]]:
+    """Areas by line (``all`` and every class) and column; a column that a line has no captures for is left out."""
     plain = [capture for capture in captures if not capture.null]
-    groups = [capture.series for capture in plain]
+    lines: dict[str, dict[str, Area]] = {"all": {}}
     forged = np.array([capture.forged for capture in plain])
-    floor = np.stack([floor_features(capture) for capture in plain])
-    metadata = np.stack([metadata_features(capture) for capture in plain])
-    found = {
-        "metadata": _measure(metadata, forged, groups),
-        "shuffled labels": _measure(floor, shuffled(forged), groups),
-        "floor": _measure(floor, forged, groups),
-    }
+    features = {name: np.stack([told(capture) for capture in plain]) for name, told in _COLUMNS.items()}
+    for name in _COLUMNS:
+        scored = _scored(plain, features[name], forged)
+        for line in ["all", *sorted({capture.class_id for capture in plain if capture.class_id})]:
+            rows = [at for at, one in enumerate(plain) if line == "all" or one.class_id in (None, line)]
+            lines.setdefault(line, {})[name] = _of(scored, rows)
     edited = [capture for capture in captures if capture.null]
     if edited:
         both = [capture for capture in plain if not capture.forged] + edited
-        features = np.stack([floor_features(capture) for capture in both])
-        found["null edits"] = _measure(
-            features, np.array([capture.null for capture in both]), [capture.series for capture in both]
+        floor = np.concatenate(
+            [features["floor"][~forged], np.stack([floor_features(capture) for capture in edited])], axis=0
         )
-    return found
+        scored = _scored(both, floor, np.array([capture.null for capture in both]))
+        for line in ["all", *sorted({capture.null_class for capture in edited if capture.null_class})]:
+            rows = [at for at, one in enumerate(both) if line == "all" or one.null_class in (None, line)]
+            lines.setdefault(line, {})["null edits"] = _of(scored, rows)
+    return lines
 
 
-def floor_by_class(captures: Sequence[Capture]) -> dict[str, Area]:
-    """The floor classifier's area for each class of forgery against all genuine ones."""
+def report(captures: Sequence[Capture]) -> dict[str, Area]:
+    """The line of all forgeries, and ``shuffled labels``."""
     plain = [capture for capture in captures if not capture.null]
-    groups = [capture.series for capture in plain]
     forged = np.array([capture.forged for capture in plain])
-    scores = out_of_fold(np.stack([floor_features(capture) for capture in plain]), forged, groups)
-    found = {}
-    for class_id in sorted({capture.class_id for capture in plain if capture.class_id}):
-        rows = [at for at, capture in enumerate(plain) if capture.class_id in (None, class_id)]
-        found[class_id] = area(scores[rows], forged[rows], [groups[at] for at in rows])
-    return found
+    floor = np.stack([floor_features(capture) for capture in plain])
+    scored = _scored(plain, floor, shuffled(forged))
+    return {**table(captures)["all"], "shuffled labels": _of(scored, range(len(plain)))}
 
 
 def main() -> None:
@@ -218,12 +279,13 @@ def main() -> None:
     captures = [capture for folder in sorted(options.data.iterdir()) if folder.is_dir() for capture in load_set(folder)]
     if not captures:
         raise SystemExit(f"no captures under {options.data}; build them with python -m benchmarks.detection.build")
-    print(f"{len(captures)} synthetic captures, {sum(capture.forged for capture in captures)} forged")
-    for name, found in report(captures).items():
-        print(f"{name:16} AUC {found}")
-    print("floor classifier by class")
-    for class_id, found in floor_by_class(captures).items():
-        print(f"  {class_id:4} AUC {found}")
+    forged, null = (sum(getattr(capture, what) for capture in captures) for what in ("forged", "null"))
+    print(f"{len(captures)} synthetic captures, {forged} forged, {null} null edits; AUC [95 % interval]")
+    columns = (*_COLUMNS, "null edits")
+    print(f"{'':5}" + "".join(f"{name:24}" for name in columns))
+    for line, areas in table(captures).items():
+        print(f"{line:5}" + "".join(f"{str(areas[name]) if name in areas else '-':24}" for name in columns))
+    print(f"shuffled labels {report(captures)['shuffled labels']}")
 
 
 if __name__ == "__main__":

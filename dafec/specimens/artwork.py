@@ -57,8 +57,16 @@ def _fibres(spec: SideSpec, issue: Issue, side: int, grid: Grid) -> tuple[Plate,
         seed = int(np.random.default_rng([issue.print_seed, 41, side, index]).integers(2**31))
         strewn = np.zeros(grid.shape, np.uint8)
         points = [np.round(curve * grid.px_per_mm * 16).astype(np.int32) for curve in fibres(page, count, seed=seed)]
-        thick = max(1, round(_FIBRE_WIDTH_MM * grid.px_per_mm))
-        cv2.polylines(strewn, points, isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4)
+        lot = np.random.default_rng([seed, 43])
+        for curve in points:  # some lie deep in the sheet and shine dimly, some are dyed in bands
+            bright, broad = float(lot.choice([1.0, 0.9, 0.65, 0.35])), float(lot.uniform(0.6, 1.35))
+            thick = max(1, round(_FIBRE_WIDTH_MM * broad * grid.px_per_mm))
+            bands = np.array_split(curve, 6) if lot.random() < 0.25 and len(curve) >= 18 else [curve]
+            for at, band in enumerate(bands):
+                level = round(255 * bright * (1.0 if len(bands) == 1 or at % 2 == 0 else 0.25))
+                cv2.polylines(
+                    strewn, [band], isClosed=False, color=level, thickness=thick, lineType=cv2.LINE_AA, shift=4
+                )
         plates.append(Plate("fibres", ink(name), strewn, name=f"fibres {index + 1}"))
     return tuple(plates)
 

@@ -180,6 +180,37 @@ def _tightened(drawn: Drawn) -> Drawn:
     return np.ascontiguousarray(part), (x0 + int(columns[0]), y0 + int(rows[0]))
 
 
+def _luminescent(grid: Grid, drawn: Drawn, given: dict[str, Any]) -> Drawn:
+    """What is printed in luminescent ink: lines that swell and thin out, and an ink that lies unevenly.
+
+    A filled figure is engraved in lines whose width follows a slow swell; thin drawings (lines, small text) only get
+    the ink's unevenness. Phase and direction come from where the figure stands, so every copy of a series is alike.
+    """
+    mask, (x0, y0) = drawn
+    rows, columns = mask.shape
+    if rows < 8 or columns < 8:
+        return drawn
+    s = grid.px_per_mm
+    seed = int(given.get("seed", 0)) + round(sum(map(float, given.get("box", given.get("at", (1.0, 2.0))))) * 100)
+    rng = np.random.default_rng([seed, 71])
+    x = ((np.arange(columns) + x0) / s).astype(np.float32)[None, :]
+    y = ((np.arange(rows) + y0) / s).astype(np.float32)[:, None]
+    coarse = rng.standard_normal((max(3, round(rows / s / 2.5)) + 2, max(3, round(columns / s / 2.5)) + 2))
+    cloud = cv2.resize(coarse.astype(np.float32), (columns, rows), interpolation=cv2.INTER_CUBIC)
+    fine = rng.standard_normal((max(3, round(rows / s / 0.22)), max(3, round(columns / s / 0.22)))).astype(np.float32)
+    grain = cv2.resize(fine, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    lies = np.clip(0.86 + 0.10 * cloud + 0.10 * grain, 0.35, 1.0)
+    thick = float(cv2.erode(mask, np.ones((round(1.1 * s) | 1,) * 2, np.uint8)).astype(bool).mean())
+    if thick > 0.02 and given.get("fill", "solid") == "solid":
+        angle, pitch = float(rng.uniform(0, np.pi)), float(rng.uniform(0.42, 0.62))
+        bow = float(rng.uniform(0.4, 1.2)) * np.sin((x * np.sin(angle) - y * np.cos(angle)) * 2 * np.pi / 11.0)
+        phase = np.mod((x * np.cos(angle) + y * np.sin(angle) + bow * 0.35) / pitch, 1.0)
+        swell = np.clip(0.66 + 0.20 * cloud, 0.40, 0.92)
+        lines = np.clip((swell / 2 - np.abs(phase - 0.5)) * pitch * s + 0.5, 0, 1)
+        lies = lies * (0.22 + 0.78 * lines)
+    return np.asarray(mask * lies, np.uint8), (x0, y0)
+
+
 def _keep_out(grid: Grid, drawn: Drawn, boxes: list[list[float]], fade_mm: float) -> Drawn:
     """A drawing that runs out towards boxes."""
     mask, (x0, y0) = drawn
@@ -230,6 +261,8 @@ def layer_plates(series: Series, layer: Layer, grid: Grid) -> tuple[Plate, ...]:
     drawn = _tightened(draw(grid, given))
     if "keep_out" in given:
         drawn = _keep_out(grid, drawn, given["keep_out"], given.get("keep_out_fade", 1.5))
+    if layer.role == "uv_static":
+        drawn = _luminescent(grid, drawn, given)
     strength = float(given.get("strength", 1.0))
     if strength < 1:
         drawn = np.asarray(cv2.convertScaleAbs(drawn[0], alpha=strength), np.uint8), drawn[1]

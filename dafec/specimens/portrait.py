@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec.specimens.model import Unit
-from dafec.specimens.portrait_dress import draw_background, draw_clothes, draw_glasses, draw_headscarf
+from dafec.specimens.portrait_dress import (
+    draw_background,
+    draw_cap,
+    draw_clothes,
+    draw_ghutra,
+    draw_glasses,
+    draw_headscarf,
+)
 from dafec.specimens.portrait_hair import LONG_HAIR, draw_back_hair, draw_beard, draw_hair
 from dafec.specimens.portrait_head import draw_head, draw_neck
 from dafec.specimens.portrait_traits import Canvas, Traits, blurred, draw_traits, fbm
@@ -103,18 +110,23 @@ def _drawn(face_seed: int, shape: tuple[int, int], style: PortraitStyle) -> Unit
     texture = np.random.default_rng([face_seed, 2])
     picture = draw_background(canvas, style.background, texture)
     everywhere = (-9.0, 9.0, -9.0, 9.0)
-    if not traits.headscarf and traits.hair in LONG_HAIR:
+    covered = traits.headscarf or traits.headwear == "ghutra"
+    if not covered and traits.hair in LONG_HAIR:
         _lay(picture, canvas, traits, texture, draw_back_hair, everywhere, _Shadow((4, 5), 14, 0.10))
     _lay(picture, canvas, traits, texture, draw_neck, (-0.95, 0.95, 0.45, 9.0))
     _lay(picture, canvas, traits, texture, draw_clothes, (-9.0, 9.0, 1.05, 9.0), _Shadow((0, -3), 5, 0.25))
     _lay(picture, canvas, traits, texture, draw_head, (-0.86, 0.86, -1.06, 1.04), _Shadow((1, 11), 11, 0.55))
-    if traits.beard > 0:
+    if traits.beard > 0 and not traits.woman:
         _lay(picture, canvas, traits, texture, draw_beard, (-0.80, 0.80, 0.05, 1.20))
     if traits.headscarf:
         _lay(picture, canvas, traits, texture, draw_headscarf, everywhere, _Shadow((0, 4), 5, 0.30))
+    elif traits.headwear == "ghutra":
+        _lay(picture, canvas, traits, texture, draw_ghutra, everywhere, _Shadow((0, 4), 6, 0.35))
     else:
         low = 9.0 if traits.hair in LONG_HAIR else 0.35
         _lay(picture, canvas, traits, texture, draw_hair, (-1.1, 1.1, -1.4, low), _Shadow((0, 4), 5, 0.30))
+        if traits.headwear == "cap":
+            _lay(picture, canvas, traits, texture, draw_cap, (-1.0, 1.0, -1.3, -0.3), _Shadow((0, 3), 4, 0.30))
     if traits.glasses:
         picture = draw_glasses(canvas, traits, picture)
     picture = picture * style.exposure * (1 + 0.01 * fbm(texture, shape, 60))[..., None]

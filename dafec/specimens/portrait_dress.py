@@ -9,7 +9,7 @@ from dafec.specimens.model import Unit
 from dafec.specimens.portrait_head import half_width, light_relief
 from dafec.specimens.portrait_traits import Canvas, Traits, dome, fbm, noise, smooth, soft_below
 
-__all__ = ["draw_background", "draw_clothes", "draw_glasses", "draw_headscarf"]
+__all__ = ["draw_background", "draw_cap", "draw_clothes", "draw_ghutra", "draw_glasses", "draw_headscarf"]
 
 
 def draw_background(canvas: Canvas, colour: tuple[float, float, float], rng: np.random.Generator) -> Unit:
@@ -113,12 +113,60 @@ def draw_headscarf(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> 
     return cloth, mask.astype(np.float32)
 
 
+def draw_ghutra(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple[Unit, Unit]:
+    """A man's headcloth, white or chequered, that hangs beside the face, with a black cord: colour and mask."""
+    u, v = canvas.u, canvas.v
+    outer = traits.width + 0.13 + 0.32 * np.clip(v + 0.1, 0, 1.1) ** 1.2
+    body = np.where(v < -0.2, dome(canvas, traits.width, 0.12), outer - abs(u))
+    body = body + 0.008 * fbm(rng, canvas.shape, 60, 2)
+    edge = traits.width * (0.90 - 0.05 * np.clip(v, -0.5, 0.5)) + 0.10 * np.clip(v - 0.6, 0, 1)
+    hem = -0.56 + 0.05 * (u / traits.width) ** 2 + 0.006 * noise(rng, canvas.shape, (200, 40))
+    across, down = (edge - abs(u)) / 0.03, (v - hem) / 0.03
+    open_face = -3.0 * np.logaddexp(-np.clip(across, -30, 30) / 3.0, -np.clip(down, -30, 30) / 3.0)  # round corners
+    mask = np.clip(body / 0.015 + 0.5, 0, 1) * (1 - np.clip(open_face + 0.5, 0, 1))
+    hang = np.sin(u * 19 + 2.5 * np.sign(u) * v + 1.5 * noise(rng, canvas.shape, (160, 60)))
+    z = 0.45 * np.sqrt(np.clip(1 - (u / np.maximum(outer, 0.1)) ** 2, 0, 1))
+    z = z + 0.020 * hang * smooth(v, -0.4, 0.5) + 0.03 * np.exp(-np.clip(-open_face, 0, 8) / 2.0)
+    light, _ = light_relief(canvas, np.asarray(z + 0.004 * fbm(rng, canvas.shape, 30, 2), np.float32), traits, soft=2.0)
+    cloth = np.empty((*canvas.shape, 3), dtype=np.float32)
+    cloth[:] = (0.70, 0.70, 0.69)
+    if traits.asymmetry[6] > 0:  # red chequers, woven along and across
+        pitch = 52.0
+        threads = np.clip(np.sin(u * pitch + 0.3 * hang), 0, 1) * np.clip(np.sin(v * pitch), 0, 1)
+        cloth *= 1 - np.clip(1.5 * threads, 0, 1)[..., None] * np.array([0.25, 0.85, 0.80], np.float32)
+    cloth *= (light * (1 + 0.03 * noise(rng, canvas.shape, (1.5, 1.5))))[..., None]
+    cord = np.zeros(canvas.shape, np.float32)
+    for at in (-0.80, -0.725):
+        cord = np.maximum(cord, np.clip(1.6 - abs(v - at - 0.13 * (u / traits.width) ** 2) / 0.024, 0, 1))
+    twist = 0.6 + 0.4 * np.sin(90 * u + 60 * v)
+    black = np.array([0.022, 0.022, 0.025], np.float32) * twist[..., None]
+    cloth = cloth + (black - cloth) * cord[..., None]
+    return np.asarray(cloth, np.float32), mask.astype(np.float32)
+
+
+def draw_cap(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple[Unit, Unit]:
+    """A round brimless cap with a stitched edge: colour and mask."""
+    u, v = canvas.u, canvas.v
+    body = dome(canvas, traits.width, 0.045)
+    rim = -0.56 + 0.16 * (u / traits.width) ** 2
+    mask = np.clip(body / 0.012 + 0.5, 0, 1) * np.clip((rim - v) / 0.012 + 0.5, 0, 1)
+    z = 0.5 * np.sqrt(np.clip(1 - (u / (traits.width + 0.06)) ** 2, 0, 1)) - 0.10 * np.clip(-0.75 - v, 0, 1)
+    stitches = np.sin(64 * v + 4 * np.sin(26 * u)) * 0.5 + 0.5
+    band = smooth(v, -0.72, -0.70)
+    z = z + 0.004 * stitches * (0.35 + 0.65 * band) + 0.003 * fbm(rng, canvas.shape, 18, 2)
+    light, _ = light_relief(canvas, z.astype(np.float32), traits, soft=1.6)
+    cloth = np.empty((*canvas.shape, 3), dtype=np.float32)
+    cloth[:] = (0.66, 0.65, 0.62) if traits.asymmetry[5] > -0.4 else traits.scarf_colour
+    cloth *= (light * (1 - 0.10 * stitches * band) * (1 + 0.02 * noise(rng, canvas.shape, (1.6, 1.6))))[..., None]
+    return cloth, mask.astype(np.float32)
+
+
 def draw_glasses(canvas: Canvas, traits: Traits, picture: Unit) -> Unit:
     """Frames, bridge and a faint reflection."""
     power = traits.frame_round
     frame = np.zeros(canvas.shape, dtype=np.float32)
     glass = np.zeros(canvas.shape, dtype=np.float32)
-    u = canvas.u - traits.yaw * 0.55
+    u = canvas.u - traits.yaw * 0.70
     for sign in (-1, 1):
         x, y = (sign * u - traits.eye_gap - 0.012) / 0.198, (canvas.v - 0.035) / 0.142
         radius = ((abs(x) ** power + abs(y) ** power) ** (1 / power)).astype(np.float32)

@@ -189,7 +189,11 @@ def draw_beard(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tupl
     mouth = bump(u, v, (0, 0.635), (traits.mouth_width * 0.70, traits.lips * 0.75 + 0.012))
     below = bump(side, v, (0.095, 0.735), (0.035, 0.028))
     body = body * np.clip(1 - 1.9 * mouth - 0.6 * below, 0, 1)
-    if traits.moustache:
+    if traits.beard_style == "goatee":
+        body = body * smooth(side, traits.mouth_width + 0.10, traits.mouth_width + 0.02)
+    elif traits.beard_style == "moustache":
+        body = np.zeros_like(body)
+    if traits.moustache or traits.beard_style == "moustache":
         lip = 0.540 + 0.05 * (side / traits.mouth_width) ** 2
         tache = np.exp(-(np.abs((v - lip) / 0.040) ** 3)) * smooth(
             side, traits.mouth_width + 0.06, traits.mouth_width - 0.02

@@ -96,7 +96,7 @@ def _relief(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Unit:
     depth = np.interp(v, _DEPTH_AT, _DEPTH).astype(np.float32)
     across = np.clip(canvas.u / wide, -1, 1)
     z = (depth * np.cos(1.18 * across) * 1.0).astype(np.float32)
-    u = canvas.u - traits.yaw * 0.8 * z
+    u = canvas.u - traits.yaw * 1.0 * z
     side = abs(u)
     worn = float(np.clip((traits.age - 28) / 45, 0, 1))
     gap = traits.eye_gap
@@ -235,7 +235,8 @@ def _eye(picture: Unit, v: Unit, u: Unit, light: Unit, traits: Traits, sign: int
     lower = opening * 0.66 * (1 - np.clip(abs(x - 0.12) / 1.12, 0, 1) ** 2.2)
     soft = 0.006
     white = np.clip((y - upper) / soft + 0.5, 0, 1) * np.clip((lower - y) / soft + 0.5, 0, 1) * smooth(t, 1.02, 0.95)
-    gx = x * traits.eye_width - 0.006 * traits.asymmetry[9] * sign
+    gx = x * traits.eye_width - np.float32(sign * (0.003 * traits.asymmetry[9] + traits.gaze[0] * traits.eye_width))
+    y = y - np.float32(traits.gaze[1] * traits.eye_width * 0.5)
     radius = np.sqrt(gx**2 + (y + 0.006) ** 2)
     iris = soft_below(radius, 0.0545, 0.008)
     pupil = soft_below(radius, 0.021, 0.007)
@@ -271,7 +272,8 @@ def _ears(canvas: Canvas, traits: Traits) -> tuple[Unit, Unit]:
     edge = half_width(traits, np.float32(v0) + 0 * canvas.v)
     side = abs(canvas.u) - edge + 0.012 + 0.06 * (canvas.v - v0)
     y = canvas.v - v0
-    narrow = wide * (1 - 0.28 * np.clip(y / high, -1, 1))
+    near = np.clip(1 - 4.5 * traits.yaw * np.sign(canvas.u), 0.45, 1.6)  # the ear turned away is hidden more
+    narrow = wide * near * (1 - 0.28 * np.clip(y / high, -1, 1))
     radius = np.sqrt((side / narrow) ** 2 + (y / high) ** 2)
     mask = soft_below(radius, 1.0, 0.09)
     rim = np.exp(-0.5 * ((radius - 0.80) / 0.14) ** 2) * 0.028
@@ -286,13 +288,13 @@ def draw_head(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> tuple
         (h, w, 3) linear colour and (h, w) mask.
     """
     z = _relief(canvas, traits, rng)
-    wide = half_width(traits, canvas.v)
+    wide = half_width(traits, canvas.v) * (1 + np.float32(0.22 * traits.yaw) * np.sign(canvas.u))
     face = np.clip((wide - abs(canvas.u)) / 0.014 + 0.5, 0, 1) * (abs(canvas.v) < 1.05)
     ears, ear_mask = _ears(canvas, traits)
     ear_mask = ear_mask * (1 - face)
     z = z * face + (0.12 + ears) * (1 - face)
     light, gloss = light_relief(canvas, z.astype(np.float32), traits)
-    u = canvas.u - traits.yaw * 0.8 * cv2.GaussianBlur(z, (0, 0), 3)
+    u = canvas.u - traits.yaw * 1.0 * cv2.GaussianBlur(z, (0, 0), 3)
     skin = _skin(canvas, traits, rng)
     skin *= 1 - (ear_mask * 0.8)[..., None] * np.array([0.02, 0.14, 0.12], dtype=np.float32)
     upper, lower, below = _lips(u, canvas.v, traits)

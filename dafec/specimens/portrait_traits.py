@@ -25,6 +25,8 @@ __all__ = [
     "soft_below",
 ]
 
+Headwear = Literal["none", "ghutra", "cap"]
+BeardStyle = Literal["full", "goatee", "moustache"]
 HairStyle = Literal["short", "side", "buzz", "receding", "bald", "curly", "long", "bob", "tied", "fringe", "waves"]
 
 
@@ -65,15 +67,19 @@ class Traits:
     beard: float  # 0 none .. 1 full
     stubble: float
     moustache: bool
+    beard_style: BeardStyle
     headscarf: bool
+    headwear: Headwear
     scarf_colour: tuple[float, float, float]
     glasses: bool
     frame_colour: tuple[float, float, float]
     frame_round: float
     clothes: Literal["shirt", "tee", "jacket", "blouse", "robe"]
     clothes_colour: tuple[float, float, float]
-    yaw: float
+    yaw: float  # radians; positive: turned to the picture's right
+    pitch: float  # positive: chin up
     roll: float
+    gaze: tuple[float, float]  # shares of an eye's width, right and down
     light: tuple[float, float, float]
     ambient: float
     lens_blur: float
@@ -94,14 +100,21 @@ class Canvas:
 
     @classmethod
     def of(cls, shape: tuple[int, int], traits: Traits) -> Canvas:
-        """The canvas of a picture with the head where the traits have it."""
+        """The canvas of a picture with the head where, and held as, the traits have it.
+
+        The head leans by ``roll``, the shoulders by a third of it. A lifted or lowered chin moves the features along
+        the outline, most of all in the middle of the face.
+        """
         rows, columns = shape
         unit = rows * traits.scale
         y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
         across = (x - columns * traits.centre[0]) / unit
         down = (y - rows * traits.centre[1]) / unit
-        cosine, sine = np.float32(np.cos(traits.roll)), np.float32(np.sin(traits.roll))
-        return cls(across * cosine + down * sine, down * cosine - across * sine, unit)
+        lean = traits.roll * (1 - 0.67 * smooth(down, 0.95, 1.55))
+        cosine, sine = np.cos(lean).astype(np.float32), np.sin(lean).astype(np.float32)
+        u, v = across * cosine + down * sine, down * cosine - across * sine
+        v = v + np.float32(0.45 * traits.pitch) * np.clip(1 - v * v, 0, 1) * np.exp(-0.5 * (u / 0.8) ** 2)
+        return cls(np.asarray(u, np.float32), np.asarray(v, np.float32), unit)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -113,7 +126,8 @@ class Canvas:
         """Rows and columns that hold a box of ``u`` and ``v``, cut to the canvas."""
         rows, columns = self.shape
         x0, y0 = float(self.u[0, 0]), float(self.v[0, 0])
-        lean = 0.06  # half heads: how far a tilted head leaves its upright box
+        tilt = abs(float(self.u[1, 0] - self.u[0, 0])) * self.unit_px if rows > 1 else 0.0
+        lean = 0.08 + 2.6 * tilt  # half heads: how far a tilted head leaves its upright box
         first, last = (round((at - y0) * self.unit_px) for at in (top - lean, bottom + lean))
         begin, end = (round((at - x0) * self.unit_px) for at in (left - lean, right + lean))
         return slice(max(first, 0), min(max(last, 1), rows)), slice(max(begin, 0), min(max(end, 1), columns))
@@ -195,6 +209,19 @@ _SCARF = (
 )
 
 
+_BEARDS: tuple[BeardStyle, ...] = ("full", "full", "full", "goatee", "moustache")
+#: Doc 9303-9, annex D: the head is not turned or tilted by more than about 5 degrees; some tilt a little more.
+_TURN, _TILT = 0.095, 0.075  # radians
+
+
+def _headwear(rng: np.random.Generator, *, woman: bool, share: float) -> Headwear:
+    """What men of cultures wear where women wear scarves: a third as often a headcloth, and a cap here and there."""
+    lot = rng.random()
+    if woman or lot >= 0.45 * share:
+        return "none"
+    return "ghutra" if lot < 0.32 * share else "cap"
+
+
 def _pick(rng: np.random.Generator, choices: tuple[tuple[float, float, float], ...]) -> tuple[float, float, float]:
     red, green, blue = choices[int(rng.integers(len(choices)))]
     vary = float(np.exp(rng.normal(0, 0.18)))
@@ -226,7 +253,7 @@ def draw_traits(rng: np.random.Generator, *, woman: bool, age: float, headscarf_
     dark_eyes = melanin > 0.3 or rng.random() < 0.35
     shaved = rng.random()
     bearded = not woman and shaved < 0.42
-    light = np.array([rng.normal(0, 0.32), -0.42 + rng.normal(0, 0.10), 1.0])
+    light = np.array([rng.normal(0, 0.42), -0.40 + rng.normal(0, 0.16), 1.0])
     light /= np.linalg.norm(light)
     grey = float(np.clip((age - 42) / 30 + rng.normal(0, 0.18), 0, 0.92)) if age > 38 else 0.0
     clothes: tuple[Literal["shirt", "tee", "jacket", "blouse", "robe"], ...] = (
@@ -242,11 +269,11 @@ def draw_traits(rng: np.random.Generator, *, woman: bool, age: float, headscarf_
         chin=float(np.clip(rng.normal(0.3 if woman else 0.55, 0.2), 0, 1)),
         eye_gap=float(rng.normal(0.272, 0.011)),
         eye_width=float(rng.normal(0.128, 0.006)),
-        eye_open=float(rng.normal(0.047 if woman else 0.041, 0.006)),
+        eye_open=float(np.clip(rng.normal(0.047 if woman else 0.041, 0.008), 0.028, 0.066)),
         eye_slant=float(rng.normal(0.06, 0.06)),
         eye_colour=_pick(rng, _EYES[:2] if dark_eyes else _EYES[2:]),
         lid=float(np.clip(rng.normal(0.35 + (age - 30) / 160, 0.15), 0, 1)),
-        brow_height=float(rng.normal(-0.175 if woman else -0.160, 0.014)),
+        brow_height=float(rng.normal(-0.175 if woman else -0.160, 0.019)),
         brow_thick=float(rng.normal(0.023 if woman else 0.034, 0.004)),
         brow_arch=float(rng.normal(0.035 if woman else 0.018, 0.012)),
         nose_width=float(rng.normal(0.138 + 0.035 * melanin + (0 if woman else 0.012), 0.010)),
@@ -254,7 +281,7 @@ def draw_traits(rng: np.random.Generator, *, woman: bool, age: float, headscarf_
         nose_ridge=float(rng.normal(1.0, 0.18)),
         mouth_width=float(rng.normal(0.222, 0.016)),
         lips=float(np.clip(rng.normal((0.068 if woman else 0.054) + 0.022 * melanin, 0.009), 0.034, 0.12)),
-        smile=float(rng.normal(0.013, 0.009)),
+        smile=float(rng.normal(0.013, 0.015)),
         cheek=float(rng.uniform(0.2, 1.0)),
         ears=float(rng.uniform(0.8, 1.15)),
         hair=_hair_style(rng, woman=woman, age=age),
@@ -266,17 +293,21 @@ def draw_traits(rng: np.random.Generator, *, woman: bool, age: float, headscarf_
         beard=float(rng.uniform(0.45, 1.0)) if bearded else 0.0,
         stubble=0.0 if woman else float(rng.uniform(0.05, 0.5)),
         moustache=bearded and rng.random() < 0.85,
+        beard_style=_BEARDS[int(rng.integers(len(_BEARDS)))],
         headscarf=woman and rng.random() < headscarf_share,
+        headwear=_headwear(rng, woman=woman, share=headscarf_share),
         scarf_colour=_pick(rng, _SCARF),
-        glasses=rng.random() < 0.08 + 0.12 * (age > 50),
+        glasses=rng.random() < 0.14 + 0.16 * (age > 50),
         frame_colour=_pick(rng, ((0.02, 0.02, 0.02), (0.10, 0.05, 0.03), (0.28, 0.27, 0.26), (0.05, 0.06, 0.1))),
         frame_round=float(rng.uniform(2.2, 4.5)),
         clothes=clothes[int(rng.integers(len(clothes)))],
         clothes_colour=_pick(rng, _CLOTH),
-        yaw=float(rng.normal(0, 0.035)),
-        roll=float(rng.normal(0, 0.016)),
+        yaw=float(np.clip(rng.normal(0, 0.050), -_TURN, _TURN)),
+        pitch=float(np.clip(rng.normal(0, 0.045), -_TURN, _TURN)),
+        roll=float(np.clip(rng.normal(0, 0.028), -_TILT, _TILT)),
+        gaze=(float(rng.normal(0, 0.045)), float(rng.normal(0, 0.02))),
         light=(float(light[0]), float(light[1]), float(light[2])),
-        ambient=float(rng.uniform(0.36, 0.52)),
+        ambient=float(rng.uniform(0.30, 0.56)),
         lens_blur=float(rng.uniform(0.7, 1.15)),
         grain=float(rng.uniform(0.006, 0.02)),
         cast=tuple(float(x) for x in np.exp(rng.normal(0, 0.025, 3))),  # type: ignore[arg-type]

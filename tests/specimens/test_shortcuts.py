@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.detection.shortcuts import Capture, area, load_set, metadata_features, out_of_fold, report, shuffled
+from benchmarks.detection.shortcuts import (
+    Capture,
+    area,
+    load_set,
+    out_of_fold,
+    property_features,
+    report,
+    shuffled,
+    table,
+)
 from benchmarks.detection.splits import SETS, SIZES, requests_of
 from dafec.specimens.forgeries import class_ids
-from dafec.specimens.make import make_captures
+from dafec.specimens.make import make_captures, make_specimen
+from dafec.specimens.plan import Request
 from dafec.specimens.series import load_series
 
 pytest.importorskip("sklearn", reason="the extra ``test`` installs scikit-learn")
@@ -45,30 +55,59 @@ def captures(folder: Path) -> list[Capture]:
     return load_set(folder)
 
 
-@pytest.mark.slow
-def test_tables_dimensions_and_tags_are_the_same_for_genuine_and_forged(captures: list[Capture]) -> None:
-    seen: dict[str, set[object]] = defaultdict(set)
-    for capture in captures:
-        for light, content in capture.files.items():
+def properties_of(files: Mapping[str, bytes]) -> dict[str, object]:
+    """All of a capture's files but what is printed and how long it is."""
+    told: dict[str, object] = {"capture.toml": files["capture.toml"]}
+    for name, content in files.items():
+        if name.endswith(".jpg"):
             with Image.open(io.BytesIO(content)) as picture:
-                tables = tuple(tuple(table) for table in picture.quantization.values())  # type: ignore[attr-defined]
-                seen[light].add((picture.format, tables, picture.info["dpi"], tuple(sorted(picture.info))))
-                assert not picture.getexif()
-    assert all(len(kinds) <= 2 for kinds in seen.values()), "grey and colour at most"
-    kinds: dict[bool, set[tuple[str, object]]] = {True: set(), False: set()}
-    for capture in captures:
-        for light, content in capture.files.items():
-            with Image.open(io.BytesIO(content)) as picture:
-                kinds[capture.forged].add((light, picture.mode))
-    assert kinds[True] == kinds[False]
+                tables = {key: tuple(table) for key, table in picture.quantization.items()}  # type: ignore[attr-defined]
+                told[name] = (
+                    picture.format,
+                    picture.mode,
+                    picture.size,
+                    tables,
+                    picture.layer,  # type: ignore[attr-defined]
+                    dict(picture.info),
+                    dict(picture.getexif()),
+                    content[: content.index(b"\xff\xda")],  # every header up to the picture itself
+                )
+    return told
 
 
 @pytest.mark.slow
-def test_metadata_and_shuffled_labels_tell_nothing(captures: list[Capture]) -> None:
+@pytest.mark.parametrize("class_id", class_ids())
+@pytest.mark.parametrize("null", [False, True])
+def test_every_file_property_is_equal_by_construction(class_id: str, null: bool) -> None:
+    """A forged capture and the genuine one of its seed have the same files but for what is in the picture."""
+    for code, scanner in (("QPK-PO-1-2021", "reader-b"), ("QTL-ID-1-2018", "reader-d")):
+        forged = Request("a", code, 41, class_id, scanner, 300, null=null)
+        plain = dataclasses.replace(forged, forgery=None, null=False)
+        one, other = make_specimen(forged), make_specimen(plain)
+        assert list(one.files) == list(other.files)
+        assert properties_of(one.files) == properties_of(other.files)
+        for key in ("scanner", "dpi", "encoder", "seed", "series"):
+            assert one.truth[key] == other.truth[key]
+        assert one.truth["wear"] == other.truth["wear"]
+        for a, b in zip(one.truth["pages"], other.truth["pages"], strict=True):
+            assert a["frame_px_from_page_mm"] == b["frame_px_from_page_mm"]
+
+
+@pytest.mark.slow
+def test_properties_places_null_edits_and_shuffled_labels_tell_nothing(captures: list[Capture]) -> None:
     found = report(captures)
-    assert found["metadata"].holds(0.5), found["metadata"]
-    assert found["shuffled labels"].holds(0.5), found["shuffled labels"]
-    assert found["null edits"].holds(0.5), found["null edits"]
+    for name in ("properties", "location", "null edits", "shuffled labels"):
+        assert found[name].holds(0.5), f"{name} {found[name]}"
+    assert "file size" in found, "reported beside the floor, and held to nothing: it follows what is printed"
+
+
+@pytest.mark.slow
+def test_the_table_has_a_line_for_every_class_and_every_column(captures: list[Capture]) -> None:
+    lines = table(captures)
+    assert set(lines) >= {"all", *{one.class_id for one in captures if one.class_id}}
+    for name, areas in lines.items():
+        assert {"properties", "file size", "floor", "location"} <= set(areas) or set(areas) == {"null edits"}, name
+        assert all(0 <= found.low <= found.value <= found.high <= 1 for found in areas.values())
 
 
 def test_a_shortcut_would_be_found() -> None:
@@ -83,7 +122,7 @@ def test_a_shortcut_would_be_found() -> None:
         captures.append(Capture(f"S{at % 8}", forged, "P3" if forged else None, False, {"visible": buffer.getvalue()}))
     labels = np.array([capture.forged for capture in captures])
     groups = [capture.series for capture in captures]
-    features = np.stack([metadata_features(capture) for capture in captures])
+    features = np.stack([property_features(capture) for capture in captures])
     assert area(out_of_fold(features, labels, groups), labels, groups).low > 0.9
     meaningless = shuffled(labels)
     assert area(out_of_fold(features, meaningless, groups), meaningless, groups).holds(0.5)
