@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
 
 from api.case_pictures import heat_picture
+from api.case_report import make_case_report
 from api.errors import ServiceError, error_responses
+from api.routes.naming import names_for
+from api.routes.rendering import page_language
 from api.security.access import Actor, Permission, require
-from api.security.audit_entry import actor
-from api.state import CasesOf, CaseworkOf
+from api.security.audit_entry import AuditEvent, actor
+from api.state import CasesOf, CaseworkOf, StateOf
 from api.store.case_records import (
     CaseFilter,
     CaseSummary,
@@ -27,6 +30,7 @@ from api.store.case_records import (
     Status,
 )
 from dafec.capture import Light
+from dafec.messages import LANGUAGES, Language
 
 __all__ = ["CaseBody", "router"]
 
@@ -40,6 +44,9 @@ Decider = Annotated[Actor, require(Permission.CASES_DECIDE)]
 Number = Annotated[int, Path(ge=0, le=100_000)]
 _PNG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_PDF: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
 
@@ -352,6 +359,37 @@ async def get_heat_map(
     if view.scores_hidden:
         raise ServiceError("case.blind", status=403)
     return Response(await cases.run(heat_picture, view.report, number), media_type="image/png")
+
+
+@router.get(
+    "/cases/{case_id}/report",
+    response_class=Response,
+    responses={**error_responses(401, 403, 404, 422), **_PDF},
+    summary="The report on a case",
+)
+async def get_report(
+    case_id: CaseId,
+    request: Request,
+    state: StateOf,
+    cases: CasesOf,
+    asking: Reader,
+    language: Annotated[Literal["en", "ar"] | None, Query(description="Of the report.")] = None,
+) -> Response:
+    """Gives the report as PDF, with crops cut from the originals. Who is asked for a blind opinion does not get it."""
+    view = await cases.open(case_id)
+    if view.blind or view.scores_hidden:
+        raise ServiceError("case.blind", status=403)
+    chosen: Language = next((known for known in LANGUAGES if known == language), page_language(request))
+    screening = await cases.screening_of(case_id)
+    names = names_for(state, asking, chosen)
+    personal = asking.sees_personal_data
+    data = await cases.run(make_case_report, view, screening, cases.frame, chosen, names, personal=personal)
+    details: dict[str, str | int] = {"case": view.record.summary.number, "language": chosen, "form": "report"}
+    await cases.log(AuditEvent("case.exported", f"case:{case_id}", details))
+    name = f"case-{view.record.summary.number}-{chosen}.pdf"
+    return Response(
+        data, media_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 @router.post(

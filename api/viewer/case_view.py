@@ -134,7 +134,7 @@ def _row(case: CaseSummary, language: Language, who: str, names: Names) -> CaseR
         status_word=text(f"viewer.status.{case.status}", language),
         level=case.level,
         level_word=text(f"api.level.{case.level}", language) if case.level else text("viewer.hidden", language),
-        origin=text(f"viewer.origin.{case.origin}", language),
+        origin=text(f"viewer.queue.origin_{case.origin}", language),
         document=case.series or case.format or "–",
         issuer=state_in_words(case.issuer, language) if case.issuer else text("api.page.unknown", language),
         findings=case.findings[:3],
@@ -147,7 +147,7 @@ def _row(case: CaseSummary, language: Language, who: str, names: Names) -> CaseR
 
 def _age(hours: float, language: Language) -> str:
     if hours < 1:
-        minutes = int(hours * 60)
+        minutes = max(int(hours * 60), 1)
         return plural_text("viewer.unit.minute", minutes, language, n=minutes)
     if hours < 48:
         return plural_text("viewer.unit.hour", int(hours), language, n=int(hours))

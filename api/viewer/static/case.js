@@ -30,8 +30,8 @@ async function start() {
   await Promise.all(data.layers.map((layer) => stage.add(layer)));
   byId("stage-state").hidden = true;
   const first = data.layers.find((layer) => layer.name === "visible") ?? data.layers[0];
-  refillAgainst();
   compare.setBase(first.name);
+  refillAgainst();
   if (data.outline) turnUpright();
   stage.whole(data.outline);
 
@@ -55,9 +55,11 @@ async function start() {
     if (name === "reference") {
       const light = stage.layers.get(compare.base)?.light ?? "visible";
       const found = await references.layer(light);
+      byId("series-row").hidden = !references.listed?.length;
       if (!found) return;
       name = found;
     }
+    byId("series-row").hidden = !references.listed?.length;
     if (!stage.items.has(name)) return say(fill(data.texts.not_captured, { layer: data.texts[`layer_${name}`] ?? name }));
     compare.setBase(name);
     byId("against").value = compare.against;
@@ -72,6 +74,7 @@ async function start() {
     }
     for (const button of document.querySelectorAll(".mode")) button.setAttribute("aria-pressed", String(button.dataset.mode === compare.mode));
     const slider = ["fade", "curtain", "blink"].includes(compare.mode);
+    byId("compare-tools").hidden = !compare.mode;
     byId("amount-row").hidden = !slider;
     if (slider) byId("amount-name").textContent = data.texts[`amount_${compare.mode}`];
     if (compare.mode === "curtain" || compare.mode === "fade") byId("amount").value = Math.round(compare.amount * 100);
@@ -86,7 +89,7 @@ async function start() {
 
   async function showBeside(on) {
     byId("stage-beside").hidden = !on;
-    byId("beside-tools").hidden = !on;
+    byId("lock").hidden = !on;
     await new Promise((done) => requestAnimationFrame(done)); // the picture has its new size only then
     if (!on) return;
     if (!beside) {

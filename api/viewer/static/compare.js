@@ -30,7 +30,7 @@ export class Compare {
   /** Shows one layer, keeping the mode where another to compare with is left. */
   setBase(name) {
     if (!this.stage.items.has(name)) return;
-    if (name === this.against) this.against = this.base;
+    if (name === this.against) this.against = this.base || [...this.stage.items.keys()].find((other) => other !== name) || "";
     this.base = name;
     this.apply();
   }

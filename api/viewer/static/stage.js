@@ -3,6 +3,11 @@
 
 /* global OpenSeadragon */
 
+// OpenSeadragon would write a style into the page, which the page's policy forbids; it does not where one is there.
+const marker = document.createElement("style");
+marker.dataset.openseadragonMobileCss = "none";
+document.head.append(marker);
+
 const NUDGE = 0.1; // of what is in view, for one press of an arrow
 
 export class Stage {
