@@ -18,6 +18,7 @@ from starlette.types import Scope
 from api.attached import attach
 from api.casework import Casework
 from api.casework_cases import Cases
+from api.casework_references import References
 from api.core import load_screener
 from api.engine import BoundedPool, Screener, warm_up
 from api.errors import (
@@ -29,7 +30,19 @@ from api.errors import (
     validation_error,
 )
 from api.metrics import CountRequests
-from api.routes import account_pages, desks, health, pages, scanners, screenings, sessions, users
+from api.routes import (
+    account_pages,
+    case_pages,
+    cases,
+    desks,
+    health,
+    pages,
+    references,
+    scanners,
+    screenings,
+    sessions,
+    users,
+)
 from api.security.gate import Gate
 from api.security.tables import tables_of
 from api.settings import Settings
@@ -83,8 +96,12 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
         users.router,
         desks.router,
         scanners.router,
+        cases.router,
+        references.router,
         health.router,
         account_pages.router,
+        case_pages.router,
+        references.pages,
         pages.router,
     )
     for router in routers:
@@ -127,13 +144,14 @@ def _lifespan(
             )
             state.casework = casework
             state.cases = Cases(store, screener, pictures, own_view_first=settings.own_view_first)
+            state.references = References(settings.library_folder(), store, screener, pictures, settings.threads)
             _log.info("ready", screenings=store.count())
             if not settings.may_be_open():
                 state.first_password = await asyncio.to_thread(gate.accounts.create_first_administrator)
             beside = attach(settings, store, screener, casework, state.budget, state.metrics)
             async with keep_up(store, settings, gate.forget_old), beside as state.attached:
                 yield
-                state.casework = state.cases = state.attached = None
+                state.casework = state.cases = state.references = state.attached = None
         except DafecError as error:
             app.state.startup_error = error
             raise

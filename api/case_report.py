@@ -80,7 +80,7 @@ def make_case_report(
         **pictures.made,
     }
     try:
-        made = typst.compile(  # type: ignore[call-overload] - its stub does not know of files in memory
+        made = typst.compile(  # type: ignore[call-overload]
             sources,
             format="pdf",
             font_paths=[str(folder.joinpath("fonts"))],

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from api.attached import Attached
 from api.casework import Casework
 from api.casework_cases import Cases
+from api.casework_references import References
 from api.errors import ServiceError
 from api.metrics import Metrics
 from api.security.gate import Gate
@@ -17,7 +18,7 @@ from api.settings import Settings
 from api.uploads import ByteBudget
 from api.viewer.assets import StaticFolder
 
-__all__ = ["AttachedOf", "CasesOf", "CaseworkOf", "ServiceState", "StateOf"]
+__all__ = ["AttachedOf", "CasesOf", "CaseworkOf", "ReferencesOf", "ServiceState", "StateOf"]
 
 
 @dataclass(slots=True)
@@ -31,7 +32,8 @@ class ServiceState:
     budget: ByteBudget
     static: StaticFolder
     casework: Casework | None = None
-    cases: Cases | None = None  # there as long as casework is
+    cases: Cases | None = None  # this and the next are there as long as casework is
+    references: References | None = None
     gate: Gate | None = None
     attached: Attached | None = None  # there as long as casework is
     metrics: Metrics = field(default_factory=Metrics)
@@ -65,7 +67,15 @@ def _attached(request: Request) -> Attached:
     return attached
 
 
+def _references(request: Request) -> References:
+    references = _state(request).references
+    if references is None:
+        raise ServiceError("service.stopping", status=503, retry_after_s=5)
+    return references
+
+
 StateOf = Annotated[ServiceState, Depends(_state)]
 CaseworkOf = Annotated[Casework, Depends(_casework)]
 CasesOf = Annotated[Cases, Depends(_cases)]
 AttachedOf = Annotated[Attached, Depends(_attached)]
+ReferencesOf = Annotated[References, Depends(_references)]
