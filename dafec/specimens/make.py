@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +156,16 @@ def _make_side(
         artwork = job.edit_artwork(artwork, side)
     artwork = press(artwork, _stream(seed, _STREAM_PRESS, side))
     appearance = compose(artwork, _stream(seed, _STREAM_PRESS, side, 1))
+    del artwork  # its plates are not needed again, and an object at 1,200 dpi needs the memory
     if job is not None:
         appearance = job.edit_appearance(appearance, side)
-    appearance, worn = wear(appearance, request.wear, _stream(seed, _STREAM_WEAR, side))
+    appearance, worn = wear(appearance, request.wear, _stream(seed, _STREAM_WEAR, side), in_place=True)
     scanner = load_scanner(request.scanner)
     lights = tuple(light for light in request.lights if light in scanner.lights)
+    if "uv" not in lights:  # nor are planes that nobody looks at
+        appearance = replace(appearance, fluorescence=np.zeros((0, 0, 3), np.float32))
+    if "ir" not in lights:
+        appearance = replace(appearance, reflectance=np.ascontiguousarray(appearance.reflectance[..., :3]))
     frames = scan(appearance, scanner, request.dpi, _stream(seed, _STREAM_SCAN, side), lights)
     if job is not None:
         frames = job.edit_frames(frames, side)

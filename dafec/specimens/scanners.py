@@ -218,6 +218,8 @@ class _View:
         covered = np.ones(look.grid.shape, dtype=np.float32)
         alpha = self._sampled(self._laid(covered, (0.0,), shaded=False), band, placed, (0.0,))
         alpha = np.clip(alpha, 0.0, 1.0)
+        del covered
+        self.scratch = None  # gloss is a third as large
         kind = phone.surfaces[int(rng.integers(len(phone.surfaces)))]
         near = cv2.GaussianBlur(alpha, (0, 0), 0.5 * self.px_per_mm)  # contact shadow round the document
         uncovered = (1.0 - alpha) * (1.0 - 0.35 * near)

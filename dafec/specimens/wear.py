@@ -126,14 +126,15 @@ def wear_plan(rng: np.random.Generator, level: WearLevel) -> tuple[WearMark, ...
 
 
 def wear(
-    appearance: Appearance, level: WearLevel | Sequence[WearMark], seed: int
+    appearance: Appearance, level: WearLevel | Sequence[WearMark], seed: int, *, in_place: bool = False
 ) -> tuple[Appearance, list[dict[str, Any]]]:
     """The object after some years.
 
     Args:
-        appearance: the object as it was issued; never changed.
+        appearance: the object as it was issued; not changed unless ``in_place``.
         level: how worn, or exactly what is done.
         seed: of the plan by level.
+        in_place: the given object is needed no more; saves the memory of a second one.
 
     Returns:
         The worn object, the same one where nothing is done; and what was done, each with ``kind``, ``strength``,
@@ -142,7 +143,7 @@ def wear(
     marks = wear_plan(np.random.default_rng([seed, 21]), level) if isinstance(level, str) else tuple(level)
     if not marks:
         return appearance, []
-    worn = Worn(appearance)
+    worn = Worn(appearance, in_place=in_place)
     done: list[dict[str, Any]] = []
     for mark in marks:
         detail = _DRAW[mark.kind](worn, mark.strength, np.random.default_rng([mark.seed, 22]))
