@@ -4,7 +4,7 @@
 set -u
 
 packages=(
-    chromium tesseract-ocr fonts-noto-core postgresql
+    chromium tesseract-ocr fonts-noto-core postgresql sane-utils
     fonts-ocr-b fonts-ocr-a fonts-liberation fonts-freefont-ttf fonts-courier-prime fonts-noto-mono
     fonts-lato fonts-hack fonts-anonymous-pro fonts-dejavu-core
     fonts-croscore fonts-inconsolata fonts-jetbrains-mono fonts-firacode fonts-b612 fonts-go

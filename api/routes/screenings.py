@@ -21,7 +21,7 @@ from api.store.records import CompletionState, Origin
 from api.uploads import STATEMENT_PART, Upload, UploadLimits, read_upload
 from api.uploads import Hold as UploadHold
 from dafec.capture import LIGHTS, Light
-from dafec.errors import DafecError
+from dafec.errors import DafecError, InputError
 from dafec.report import Report, report_schema
 from dafec.verdict import Level
 
@@ -204,7 +204,13 @@ async def post_screening(
         await _take_nonce(state, asking, dafec_time, dafec_nonce)
     upload, hold = await _receive(request, state)
     origin = _origin(asking, dafec_origin)
-    outcome = await casework.screen(upload, idempotency_key, lambda: hold.__exit__(None, None, None), origin)
+    try:
+        outcome = await casework.screen(upload, idempotency_key, lambda: hold.__exit__(None, None, None), origin)
+    except InputError as error:
+        _note_pushed(state, asking, error.code)
+        raise
+    if outcome.created:
+        _note_pushed(state, asking, None)
     return Response(
         outcome.report,
         201 if outcome.created else 200,
@@ -222,6 +228,12 @@ async def _take_nonce(state: ServiceState, desk: Actor, moment: int | None, nonc
     await asyncio.to_thread(state.gate.desks.take_nonce, desk.id, nonce, at)
     if state.attached is not None:
         state.attached.scanners.heard(desk.id)
+
+
+def _note_pushed(state: ServiceState, asking: Actor, code: str | None) -> None:
+    """Counts what a desk's own program sent."""
+    if asking.kind == "desk" and state.attached is not None:
+        state.attached.scanners.pushed(asking.id, code)
 
 
 def _origin(asking: Actor, stated: Literal["live", "recorded"] | None) -> Origin:

@@ -104,15 +104,28 @@ class ScannerManager:
         outlet = self._outlet(name)
         if not outlet.status.can_scan:
             raise ServiceError("scanner.not_on_demand", status=409)
-        if outlet.status.state is ScannerState.BUSY or outlet.asked:
+        scanning = outlet.status.state is ScannerState.BUSY and outlet.status.code is None
+        if scanning or outlet.asked:
             raise ScannerError("scanner.busy", status=409)
         outlet.ask()
 
     def heard(self, desk: str) -> None:
-        """A desk's own program sent a capture."""
-        for outlet in self._outlets.values():
-            if isinstance(outlet.driver, PushDriver) and outlet.status.desk == desk:
-                outlet.driver.heard()
+        """A desk's own program spoke."""
+        for outlet, driver in self._pushing(desk):
+            driver.heard()
+            outlet.wake()
+
+    def pushed(self, desk: str, code: str | None) -> None:
+        """What a desk's own program sent was screened, or was not because of ``code``."""
+        for outlet, _ in self._pushing(desk):
+            if code is None:
+                outlet.status = replace(outlet.status, captures=outlet.status.captures + 1)
+            else:
+                outlet.refuse(code)
+
+    def _pushing(self, desk: str) -> list[tuple[_Outlet, PushDriver]]:
+        pairs = ((outlet, outlet.driver) for outlet in self._outlets.values() if outlet.status.desk == desk)
+        return [(outlet, driver) for outlet, driver in pairs if isinstance(driver, PushDriver)]
 
     def _outlet(self, name: str) -> _Outlet:
         outlet = self._outlets.get(name)
@@ -156,6 +169,9 @@ class _Outlet:
 
     def ask(self) -> None:
         self.asked = True
+        self._wake.set()
+
+    def wake(self) -> None:
         self._wake.set()
 
     def take_request(self) -> bool:

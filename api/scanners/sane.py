@@ -68,6 +68,8 @@ class SaneDriver:
             if time.monotonic() - self._looked_s >= self._config.interval_s:
                 await self._probe()
                 self._looked_s = time.monotonic()
+                if self._trouble is not None and self._trouble[0] is ScannerState.BUSY:
+                    self._trouble = None  # it could be opened: whoever used it has let it go
                 outlet.tell(*(self._trouble or (ScannerState.READY, None)))
             await outlet.pause(self._config.interval_s)
 
