@@ -1,11 +1,14 @@
 """Areas: places in a frame that may hold a document, found without reading anything.
 
-Two sources: what differs from the background seen along the frame's border (a scanner's lid, a table), and the
-probability map of a neural document detector. Both give rough quads that ``dafec.outline`` then refines.
+Three sources: what differs from the background seen along the frame's border (a scanner's lid, a table), the
+probability map of a neural document detector, and, where the background is as busy as the document, long straight lines
+that together make a card's or a page's rectangle. All give rough quads that ``dafec.outline`` then refines.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -14,12 +17,20 @@ from numpy.typing import NDArray
 
 from dafec.geometry import FloatArray
 
-__all__ = ["Area", "find_areas", "mask_areas"]
+__all__ = ["Area", "find_areas", "line_areas", "mask_areas"]
 
 _RING_SHARE = 0.015  # width of the border ring the background is estimated on, of the longer side
 _MIN_AREA_SHARE = 0.012  # an ID-1 card covers 7 % of A4; smaller things are stamps and dust
 _CLOSE_SHARE = 0.02  # gaps in a pale page's print and outline that are bridged, of the longer side
 _MASK_SHRINK = 0.97  # the detector was taught documents of this share of their size
+_LINE_SHARE = 0.22  # least length of a line, of the frame's shorter side
+_LINES_KEPT = 7  # of either direction, the longest first
+_UPRIGHT_DEG = 30.0  # how far the two directions may be from upright, and from a right angle to each other: 15
+_SEEN_ON = 2  # pixels from a side within which an edge counts for it
+_SIDE_SEEN = 0.62  # of a quad's sides, on the mean, that edges must be seen along, and half of that on each
+_BESIDE_PX, _SEEN_MORE = 7.0, 0.3  # a texture has as many edges beside a line as on it
+_LINE_AREA_SHARE = 0.12
+_SHAPE_MISS = 0.07  # of the proportions; a page held obliquely misses them more and is left alone
 _MIN_FILL = 0.80  # of its quad that a four-sided area fills
 
 
@@ -137,3 +148,103 @@ def _grown(corners: FloatArray) -> FloatArray:
     """The quad before the detector's shrinking about its centre, which keeps neighbouring documents apart."""
     centre = corners.mean(axis=0)
     return np.asarray(centre + (corners - centre) / _MASK_SHRINK, dtype=np.float64)
+
+
+def _long_lines(edges: NDArray[np.uint8]) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Long straight lines, across and down: (2, 2) end points, the longest first, near duplicates left out."""
+    least = _LINE_SHARE * min(edges.shape)
+    found = cv2.HoughLinesP(edges, 1, np.pi / 360, 60, minLineLength=least, maxLineGap=0.03 * max(edges.shape))
+    across: list[FloatArray] = []
+    down: list[FloatArray] = []
+    segments = [] if found is None else sorted(found.reshape(-1, 2, 2).astype(np.float64), key=_minus_length)
+    for segment in segments:
+        run = segment[1] - segment[0]
+        angle = float(np.degrees(np.arctan2(abs(run[1]), abs(run[0]))))
+        family = across if angle < _UPRIGHT_DEG else down if angle > 90 - _UPRIGHT_DEG else None
+        if family is not None and len(family) < _LINES_KEPT and not any(_same_line(segment, other) for other in family):
+            family.append(segment)
+    return across, down
+
+
+def _minus_length(segment: FloatArray) -> float:
+    return -float(np.linalg.norm(segment[1] - segment[0]))
+
+
+def _same_line(one: FloatArray, other: FloatArray) -> bool:
+    """Whether both ends of a segment lie within four pixels of another's line."""
+    run = other[1] - other[0]
+    normal = np.array([-run[1], run[0]]) / np.linalg.norm(run)
+    return bool(np.abs((one - other[0]) @ normal).max() < 4.0)
+
+
+def _crossing(one: FloatArray, other: FloatArray) -> FloatArray | None:
+    a, b = (np.cross(np.append(line[0], 1.0), np.append(line[1], 1.0)) for line in (one, other))
+    point = np.cross(a, b)
+    return None if abs(point[2]) < 1e-9 else np.asarray(point[:2] / point[2], dtype=np.float64)
+
+
+def _seen_along(near: NDArray[np.uint8], corners: FloatArray) -> list[float]:
+    """Share of each side that has an edge beside it; what lies outside the image is not seen."""
+    shares = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        points = np.rint(start + np.linspace(0.06, 0.94, 64)[:, None] * (end - start)).astype(np.intp)
+        inside = (points >= 0).all(axis=1) & (points < np.array([near.shape[1], near.shape[0]])).all(axis=1)
+        kept = points[inside]
+        shares.append(float((near[kept[:, 1], kept[:, 0]] > 0).sum()) / len(points))
+    return shares
+
+
+def _scaled_about(corners: FloatArray, by_px: float) -> FloatArray:
+    """The quad with every corner moved outward by about so many pixels along either side."""
+    centred = corners - corners.mean(axis=0)
+    return np.asarray(corners + np.sign(centred) * by_px, dtype=np.float64)
+
+
+def line_areas(small: NDArray[np.uint8], proportions: Sequence[float]) -> list[Area]:
+    """Rectangles of known proportions that long straight lines make.
+
+    Args:
+        small: (h, w) or (h, w, 3), uint8, longer side about 800 pixels.
+        proportions: widths by heights of documents, each above 1.
+
+    Returns:
+        At most one area, the one whose sides are seen best; none where they are not.
+    """
+    grey = small if small.ndim == 2 else np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    smooth = cv2.GaussianBlur(grey, (0, 0), 2.0)
+    strength = float(np.median(np.abs(cv2.Laplacian(smooth, cv2.CV_32F))))
+    edges = np.asarray(cv2.Canny(smooth, 15 + 6 * strength, 40 + 12 * strength), dtype=np.uint8)
+    near = np.asarray(cv2.dilate(edges, np.ones((2 * _SEEN_ON + 1,) * 2, np.uint8)), dtype=np.uint8)
+    across, down = _long_lines(edges)
+    total = float(small.shape[0] * small.shape[1])
+    best: tuple[float, Area] | None = None
+    for (top, bottom), (left, right) in itertools.product(
+        itertools.combinations(across, 2), itertools.combinations(down, 2)
+    ):
+        points = [_crossing(one, other) for one, other in ((left, top), (right, top), (right, bottom), (left, bottom))]
+        if any(point is None for point in points):
+            continue
+        corners = _clockwise(np.array(points))
+        area = float(cv2.contourArea(corners.astype(np.float32)))
+        if area < _LINE_AREA_SHARE * total or not _is_shaped(corners, proportions):
+            continue
+        shares = _seen_along(near, corners)
+        seen = float(np.mean(shares))
+        beside = max(float(np.mean(_seen_along(near, _scaled_about(corners, px)))) for px in (-_BESIDE_PX, _BESIDE_PX))
+        if (
+            seen >= max(_SIDE_SEEN, beside + _SEEN_MORE)
+            and min(shares) >= _SIDE_SEEN / 2
+            and (best is None or seen > best[0])
+        ):
+            best = seen, Area(corners, 1.0, area / total)
+    return [best[1]] if best is not None else []
+
+
+def _is_shaped(corners: FloatArray, proportions: Sequence[float]) -> bool:
+    """Whether a quad has a document's proportions and about parallel sides."""
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    if max(sides[0] / sides[2], sides[2] / sides[0], sides[1] / sides[3], sides[3] / sides[1]) > 1.15:
+        return False
+    wide, high = sides[0] + sides[2], sides[1] + sides[3]
+    shape = max(wide, high) / max(min(wide, high), 1e-6)
+    return any(abs(shape / wanted - 1) < _SHAPE_MISS for wanted in proportions)

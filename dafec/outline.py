@@ -42,7 +42,9 @@ __all__ = [
     "outline_from_zone",
 ]
 
-OutlineSource = Literal["edges", "mrz", "frame"]
+#: What an outline rests on. ``filled``: the document fills the frame, so the frame's borders are its sides; ``frame``:
+#: nothing was found, and the whole frame stands for it.
+OutlineSource = Literal["edges", "mrz", "filled", "frame"]
 
 
 class MrzLayout(NamedTuple):
@@ -83,6 +85,7 @@ _FROM_ZONE = Expectation(
 _FROM_QUAD = Expectation(dict.fromkeys(SIDES, 2.0), dict.fromkeys(SIDES, 5.0), 0.0)
 #: Second look at the far side of a tilted page, which lies nearer than the scale at the zone says.
 _TILTED_REACH_MM = 36.0
+_FLAT_CONVERGENCE = 0.02  # slopes are looked for in steps of 0.016
 _TILTED_CONVERGENCE = 0.06  # sum of the outward slopes of left and right; flat scans stay below 0.02
 
 
@@ -122,15 +125,25 @@ def _similarity_from_zone(zone_px: FloatArray, fmt: DocumentFormat) -> FloatArra
 
 
 def _choose_pair(
-    first: list[SideLine], second: list[SideLine], size: float, anchor_mm: float
+    first: list[SideLine], second: list[SideLine], size: float, anchor_mm: float, scale: float | None = None
 ) -> tuple[SideLine, SideLine]:
-    """The best two opposite sides: each by its score, together by the distance a page of this size must have."""
+    """The best two opposite sides: each by its score, together by the distance a page of this size must have.
+
+    Args:
+        first: candidates of one side.
+        second: candidates of the opposite one.
+        size: distance of the two in the expected page, millimetres.
+        anchor_mm: where along the sides their places are known best.
+        scale: of the page against the expected one, where the other two sides were seen flat and parallel; None
+            where they were not.
+    """
     best: tuple[float, SideLine, SideLine] | None = None
+    usual, wrong, most = (1.0, 0.022, 0.4) if scale is None else (scale, 0.0085, 0.9)
     for a in first:
         for b in second:
             apart = a.offset + b.offset + (a.slope + b.slope) * anchor_mm
-            stretch = apart / (0.022 * size)  # nominal sizes are kept to 1 %; perspective needs more
-            joint = a.score + b.score - min(0.06 * stretch**2, 0.4) - 0.5 * abs(a.slope + b.slope)
+            stretch = (apart - (usual - 1) * size) / (wrong * size)  # nominal sizes are kept to 1 %
+            joint = a.score + b.score - min(0.06 * stretch**2, most) - 0.5 * abs(a.slope + b.slope)
             if best is None or joint > best[0]:
                 best = (joint, a, b)
     assert best is not None  # both lists hold at least the expected line
@@ -189,7 +202,8 @@ def _search(
     chosen["left"], chosen["right"] = _choose_pair(
         options["left"], options["right"], size_mm[0], expect.anchor * size_mm[1]
     )
-    chosen["top"], chosen["bottom"] = _choose_pair(options["top"], options["bottom"], size_mm[1], 0.0)
+    scale = _flat_scale(chosen["left"], chosen["right"], size_mm[0])
+    chosen["top"], chosen["bottom"] = _choose_pair(options["top"], options["bottom"], size_mm[1], 0.0, scale)
     _prefer_full_frame(chosen, options)
     if expect is _FROM_ZONE:
         chosen["top"] = _tilted_top(small, small_from_mm, size_mm, chosen)
@@ -202,9 +216,17 @@ def _search(
     if kinds.count("edge") >= 2 and kinds.count("expected") <= 1:
         source = "edges"
     elif kinds.count("frame") >= 2 and kinds.count("expected") <= 1:
-        source = "frame"
+        source = "filled"
     support = float(np.mean([_FRAME_SUPPORT if line.kind == "frame" else line.support for line in chosen.values()]))
     return chosen, Outline(corners, source, size_mm, support)
+
+
+def _flat_scale(left: SideLine, right: SideLine, width_mm: float) -> float | None:
+    """Scale of the page against the expected one, where left and right were seen and run parallel."""
+    seen = left.kind != "expected" and right.kind != "expected" and "edge" in (left.kind, right.kind)
+    if not seen or abs(left.slope + right.slope) > _FLAT_CONVERGENCE:
+        return None
+    return 1 + (left.offset + right.offset) / width_mm
 
 
 def _tilted_top(
@@ -224,7 +246,11 @@ def _tilted_top(
     wide = Expectation(dict.fromkeys(SIDES, _TILTED_REACH_MM / 2), reach, 0.0)
     lines = edge_candidates(small, small_from_mm, "top", size_mm, wide)
     strong = [line for line in lines if line.support > 0.45 and line.offset < 2.0]
-    return max(strong, key=lambda line: line.score) if strong else top
+    if not strong:
+        return top
+    clearest = max(line.support for line in strong)
+    # A header's rule is as straight and often darker; the page's edge is the outermost of them.
+    return max((line for line in strong if line.support > 0.55 * clearest), key=lambda line: line.offset)
 
 
 def _zone_error(outline: Outline, zone_px: FloatArray, fmt: DocumentFormat) -> tuple[float, float]:
@@ -327,7 +353,9 @@ def _guesses(
     stretch = _zone_stretch(zone_px, fmt)
     if 0.03 < abs(stretch - 1) < 0.35:
         yield similarity @ _tilted(size_mm, fmt, stretch, 1.0), _FROM_ZONE, False
-    if sum(line.support > 0.5 for line in lines.values()) < 3 and all(line.kind != "frame" for line in lines.values()):
+    kinds = [line.kind for line in lines.values()]
+    clear = sum(line.support > 0.5 for line in lines.values()) >= 3 and "expected" not in kinds
+    if not clear and "frame" not in kinds:
         for tilt in _TILTS:
             yield similarity @ _tilted(size_mm, fmt, *tilt), _FROM_ZONE, False
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dafec.areas import Area, find_areas, mask_areas
+from dafec.areas import Area, find_areas, line_areas, mask_areas
 from dafec.capture import CapturedPage, Frame, Light, Pixels
 from dafec.geometry import FORMAT_SIZE_MM, DocumentFormat, FloatArray, Quad
 from dafec.ocr.types import LineRead, MrzRead
@@ -37,8 +37,19 @@ _SMALL_PX = 800  # longer side of the frame documents are looked for in
 _MAX_PX_PER_MM = 600 / 25.4  # finer than any check asks for; keeps a 1200 dpi scan within memory
 _REGISTER_PX_PER_MM = 5.0
 _PLAIN_CLUTTER = 0.03  # above this share of edges and odd pixels a background is not a plain lid or table
+_NEARLY = 0.08  # by which a rough area may miss a format's width or height
 _MIN_BELIEVABLE_DPI = 120.0  # 72 and 96 are what software writes that does not know
+_FILLED_MISS = 0.025  # of the proportions, where the frame itself is taken for the document
+_FILLED_SHARE = 0.8  # of the cells, and of those along the border, that must show print
+_MASK_WITHIN = 0.4  # of a document without a zone the detector sees that much; a real card: 0.59 to 0.70
+_CELLS = (16, 10)
+_PRINTED_LEVELS = 1.5  # mean detail of a cell; sensor noise on plain paper stays below 1
 _ID_SIZES: tuple[DocumentFormat, ...] = ("TD1", "TD2", "TD3")
+#: Widths by heights of ID-1, and of ID-2 and ID-3, which have the same.
+_PROPORTIONS = (
+    FORMAT_SIZE_MM["TD1"][0] / FORMAT_SIZE_MM["TD1"][1],
+    FORMAT_SIZE_MM["TD3"][0] / FORMAT_SIZE_MM["TD3"][1],
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +57,7 @@ class Page:
     """One rectified document page. Page pixel (x, y) lies at (x / px_per_mm, y / px_per_mm) millimetres."""
 
     outline_px: Quad  # corners of the document in the primary frame, document's top left first
-    outline_source: OutlineSource  # what the outline rests on: its edges, the MRZ's place, the whole frame
+    outline_source: OutlineSource  # edges, the MRZ's place, a frame the document fills, or a frame without one
     format: DocumentFormat | None  # from the MRZ and the proportions; None where neither tells
     width_mm: float
     height_mm: float
@@ -122,6 +133,20 @@ def _size_of_quad(
     return None, (width * scale, height * scale), None
 
 
+def _nearest_format(corners: FloatArray, size_mm: tuple[float, float]) -> tuple[FloatArray, tuple[float, float]]:
+    """A rough quad brought to the format it nearly has, about its centre; itself where it is near none."""
+    for fmt in _ID_SIZES:
+        nominal = FORMAT_SIZE_MM[fmt]
+        ratio = nominal[0] / size_mm[0], nominal[1] / size_mm[1]
+        if max(abs(r - 1) for r in ratio) < _NEARLY:
+            centre = corners.mean(axis=0)
+            along, down = corners[1] - corners[0] + corners[2] - corners[3], corners[3] - corners[0]
+            across = np.array([along, down + corners[2] - corners[1]]) / 4
+            signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=np.float64)
+            return centre + (signs * np.array(ratio)) @ across, nominal
+    return corners, size_mm
+
+
 def _landscape(corners: FloatArray) -> FloatArray:
     """Corners turned so that the first side is the longer one; without a zone nothing tells up from down."""
     quad = Quad.from_array(corners)
@@ -154,6 +179,7 @@ class _Finder:
         self.dpi = frame.dpi
         self.image = _to_uint8(frame.pixels, frame.bit_depth)
         self.small, self.scale = _shrink(self.image)
+        self.mask = document_mask
         self.masked = None if document_mask is None else self._areas(document_mask)
         self.plain: list[Area] | None = None
 
@@ -204,8 +230,62 @@ class _Finder:
                 continue
             if found and (dpi is None or known_dpi is None):
                 continue
+            if fmt is None:
+                corners, size_mm = _nearest_format(corners, size_mm)
             result.append(outline_from_quad(self.image, self.small, self.scale, corners, size_mm))
-        return result
+        return result or ([] if found else self._by_lines(known_dpi) or self._filled(known_dpi))
+
+    def _by_lines(self, known_dpi: float | None) -> list[Outline]:
+        """A document whose four sides are seen as lines, on a background as busy as itself."""
+        if self.mask is None:
+            return []
+        for area in _scaled(line_areas(self.small, _PROPORTIONS), self.scale):
+            corners = _landscape(area.corners)
+            within, outside = self._mask_shares(corners)
+            if within < _MASK_WITHIN or outside > 0.6 * within:
+                continue
+            fmt, size_mm, _ = _size_of_quad(Quad.from_array(corners), known_dpi)
+            if fmt is None:
+                fmt, size_mm, _ = _size_of_quad(Quad.from_array(corners), None)
+            if fmt is not None:
+                return [outline_from_quad(self.image, self.small, self.scale, corners, size_mm)]
+        return []
+
+    def _mask_shares(self, corners: FloatArray) -> tuple[float, float]:
+        """Share of a quad, and of what lies outside of it, that the detector takes for document."""
+        assert self.mask is not None
+        height, width = self.mask.shape
+        scale = np.array([width / self.image.shape[1], height / self.image.shape[0]])
+        inside = np.zeros((height, width), dtype=np.uint8)
+        cv2.fillConvexPoly(inside, np.rint(corners * scale).astype(np.int32), 1)
+        sure = self.mask > 0.5
+        return tuple(float(sure[inside == one].mean()) if (inside == one).any() else 0.0 for one in (1, 0))  # type: ignore[return-value]
+
+    def _filled(self, known_dpi: float | None) -> list[Outline]:
+        """The frame itself, where it has a card's or a page's proportions and print reaches its border all round."""
+        height, width = self.image.shape[:2]
+        shape = max(width, height) / max(min(width, height), 1)
+        if not any(abs(shape / wanted - 1) < _FILLED_MISS for wanted in _PROPORTIONS):
+            return []
+        if self.mask is None or float((self.mask > 0.5).mean()) < _MASK_WITHIN:
+            return []
+        if _printed_share(self.small) < _FILLED_SHARE:
+            return []
+        outline = _frame_outline(width, height, None)
+        fmt, size_mm, _ = _size_of_quad(Quad.from_array(outline.corners), known_dpi)
+        if fmt is None:
+            fmt, size_mm, _ = _size_of_quad(Quad.from_array(outline.corners), None)
+        return [Outline(outline.corners, "filled", size_mm, 0.0)] if fmt is not None else []
+
+
+def _printed_share(small: NDArray[np.uint8]) -> float:
+    """Share of a frame's cells with print in them, the lower one of the whole frame and of its border, 0..1."""
+    grey = small if small.ndim == 2 else np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    detail = cv2.absdiff(grey, cv2.GaussianBlur(grey, (0, 0), 4.0)).astype(np.float32)
+    cells = cv2.resize(detail, _CELLS, interpolation=cv2.INTER_AREA) > _PRINTED_LEVELS
+    border = np.ones(cells.shape, dtype=bool)
+    border[1:-1, 1:-1] = False
+    return float(min(cells.mean(), cells[border].mean()))
 
 
 def _line_box(line: LineRead, page_from_frame: FloatArray, px_per_mm: float) -> tuple[float, float, float, float]:
@@ -399,6 +479,8 @@ def find_pages(
     for outline in extra[: None if most is None else most - len(pages)]:
         guess = outline.source != "frame"
         fmt, size_mm, measured = _size_of_quad(Quad.from_array(outline.corners), known_dpi, guess=guess)
+        if fmt is None and outline.size_mm in FORMAT_SIZE_MM.values():  # told by its proportions
+            fmt, size_mm, measured = _size_of_quad(Quad.from_array(outline.corners), None)
         sized = Outline(outline.corners, outline.source, size_mm, outline.support)
         pages.append(_build_page(captured, sized, fmt, measured, None))
     return pages

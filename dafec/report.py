@@ -122,7 +122,7 @@ class SideInfo(_Model):
     format: DocumentFormat | None = Field(description="From its zone and proportions; null where neither tells.")
     has_zone: bool = Field(description="A machine-readable zone was read on it.")
     outline_px: list[tuple[float, float]] = Field(description="Corners in that page's primary frame, top left first.")
-    outline_source: Literal["edges", "mrz", "frame"] = Field(description="What the outline rests on.")
+    outline_source: Literal["edges", "mrz", "filled", "frame"] = Field(description="What the outline rests on.")
     width_mm: float = Field(description="Width of the outline on the document.")
     height_mm: float = Field(description="Height of the outline on the document.")
     dpi: float | None = Field(description="True resolution on the document; null where unknown.")
@@ -141,8 +141,10 @@ class DocumentInfo(_Model):
     outline_px: list[tuple[float, float]] | None = Field(
         description="Corners in the page's primary frame, the document's top left first; null where none was found."
     )
-    outline_source: Literal["edges", "mrz", "frame"] | None = Field(
-        default=None, description="What the outline rests on: edges, the place of the MRZ, or the whole frame."
+    outline_source: Literal["edges", "mrz", "filled", "frame"] | None = Field(
+        default=None,
+        description="What the outline rests on: edges, the place of the MRZ, a frame that the document fills, or a "
+        "frame in which none was found.",
     )
     page: Count = Field(default=0, description="Index of the page in capture.pages the outline belongs to.")
     width_mm: float | None = Field(default=None, description="Width of the outline on the document.")

@@ -38,6 +38,11 @@ _SAME_COLOUR = 10.0  # grey levels between two strips of one background
 _BACKGROUND_BONUS = 0.2  # of support, for a line beyond which the background begins
 _MIN_SUPPORT = 0.28  # mean signed step along a side, 0..1, below which nothing is called an edge
 _FRAME_TOLERANCE_MM = 2.5  # the frame's border counts as the side where the side is expected this near
+_APART_MM, _OUTSIDE_MM = 0.6, 1.5
+_CLEAR_SUPPORT, _CLEAR_SHARE = 0.52, 0.6
+_INNER_COST = 0.3
+_OUTER_SHARE = 0.35  # of the steepest, for an edge farther out to be the page's
+_REFINE_REACH_MM = 0.6
 Side = Literal["left", "right", "top", "bottom"]
 SIDES: tuple[Side, ...] = ("left", "right", "top", "bottom")
 
@@ -131,20 +136,39 @@ def _signed_steps(strip: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _sheared_support(steps: NDArray[np.float32], length: float, px_per_mm: float) -> NDArray[np.float32]:
-    """Mean signed step for every slope and offset: shape (slopes, rows), 0..1."""
+    """Mean step of one sign for every slope and offset: shape (2, slopes, rows), 0..1, rising outward first."""
     rows, along, channels = steps.shape
     positions = np.linspace(0.05, 0.95, along) - 0.5
     shift = np.rint(np.outer(_SLOPES, positions) * length * px_per_mm).astype(np.intp)
     index = np.clip(np.arange(rows)[None, :, None] + shift[:, None, :], 0, rows - 1) * along + np.arange(along)
-    best = np.zeros((len(_SLOPES), rows), dtype=np.float32)
+    best = np.zeros((2, len(_SLOPES), rows), dtype=np.float32)
     for channel in range(channels):
         gathered = np.ascontiguousarray(steps[:, :, channel]).ravel().take(index)
         parts = gathered.reshape(len(_SLOPES), rows, _SEGMENTS, -1).mean(axis=3)
         whole = parts.mean(axis=2)
         # The head of a text line is a one-signed edge too, but not all along; a finger may hide a quarter.
         least = np.partition(parts * np.sign(whole)[:, :, None], _SEGMENTS // 4, axis=2)[:, :, _SEGMENTS // 4]
-        best = np.maximum(best, 0.5 * np.abs(whole) + 0.5 * least)
+        support = 0.5 * np.abs(whole) + 0.5 * least
+        for number, sign in enumerate((1, -1)):
+            best[number] = np.maximum(best[number], np.where(whole * sign > 0, support, 0.0))
     return best
+
+
+def _peaks(profile: NDArray[np.float32]) -> list[int]:
+    """Rows of the edges in a profile: the middle of each plateau that stands above both its sides.
+
+    A strong step is clipped, so it is a plateau as wide as the smoothing and not a single row.
+    """
+    level = np.round(profile, 2)
+    starts = np.flatnonzero(np.diff(level, prepend=level[0] - 1) != 0)
+    ends = np.append(starts[1:], len(level))
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        before = level[start - 1] if start > 0 else -1.0
+        after = level[end] if end < len(level) else -1.0
+        if level[start] >= _MIN_SUPPORT and level[start] > before and level[start] > after:
+            found.append(int((start + end - 1) // 2))
+    return [row for row in found if 0 < row < len(profile) - 1]
 
 
 def _penalty(offset: float, sigma: float) -> float:
@@ -190,20 +214,36 @@ def edge_candidates(
     support = _sheared_support(_signed_steps(strip), length, _STRIP_PX_PER_MM)
     inside = _rows_inside(image.shape, frame_from_mm, side, size_mm, reach)
     support -= 0.5 * np.abs(_SLOPES[:, None]).astype(np.float32)  # straight unless the image insists
-    best_slope = support.argmax(axis=0)
-    profile = support.max(axis=0)
     found: list[SideLine] = []
-    for row in range(1, len(profile) - 1):
-        if profile[row] >= _MIN_SUPPORT and profile[row] >= profile[row - 1 : row + 2].max():
+    for signed in support:
+        best_slope, profile = signed.argmax(axis=0), signed.max(axis=0)
+        for row in _peaks(profile):
             offset = row / _STRIP_PX_PER_MM - reach
             slope = float(_SLOPES[best_slope[row]])
             quality = float(profile[row])
+            known = offset + slope * (expect.anchor * length if side in ("left", "right") else 0.0)
+            score = quality - _penalty(known, sigma)
             # Inside the expected page a line with plain paper beyond it is print on plain paper.
             if offset > 0 and _background_begins(strip, row, slope * length, inside):
-                quality += _BACKGROUND_BONUS
-            known = offset + slope * (expect.anchor * length if side in ("left", "right") else 0.0)
-            found.append(SideLine(offset, slope, quality, "edge", quality - _penalty(known, sigma)))
-    return sorted((line for line in found if line.score > 0), key=lambda line: -line.score)[:5]
+                score += _BACKGROUND_BONUS
+            found.append(SideLine(offset, slope, quality, "edge", score))
+    return sorted((line for line in _outermost(found) if line.score > 0), key=lambda line: -line.score)[:6]
+
+
+def _outermost(lines: list[SideLine]) -> list[SideLine]:
+    """Lines with what those pay that have another clear one farther out: a header's rule, a band, a photo's rim.
+
+    Only what lies about where the side is expected counts as farther out; beyond it is whatever lies on the table.
+    """
+    judged = []
+    for line in lines:
+        beyond = any(
+            line.offset + _APART_MM < other.offset <= _OUTSIDE_MM
+            and other.support >= max(_CLEAR_SUPPORT, _CLEAR_SHARE * min(line.support, 1.0))
+            for other in lines
+        )
+        judged.append(line._replace(score=line.score - _INNER_COST) if beyond else line)
+    return judged
 
 
 def frame_candidate(
@@ -249,7 +289,7 @@ def refine_line(
     steps = _signed_steps(strip).sum(axis=2)
     sign = np.sign(steps[len(steps) // 2 - 1 : len(steps) // 2 + 2].sum()) or 1.0
     steps = np.asarray(cv2.GaussianBlur(steps * np.float32(sign), (1, 3), 0))
-    row = np.clip(steps.argmax(axis=0), 1, len(steps) - 2)
+    row = np.clip(_outermost_rows(steps, px_per_mm), 1, len(steps) - 2)
     column = np.arange(along)
     left, peak, right = steps[row - 1, column], steps[row, column], steps[row + 1, column]
     bend = np.maximum(2 * peak - left - right, 1e-6)
@@ -264,6 +304,23 @@ def refine_line(
         residual = np.abs(where - (offset + slope * along_mm))
         keep = (peak > 0.25) & (residual < max(0.12, 2.5 * float(np.median(residual[keep]))))
     return line._replace(offset=line.offset + float(offset), slope=line.slope + float(slope))
+
+
+def _outermost_rows(steps: NDArray[np.float32], px_per_mm: float) -> NDArray[np.intp]:
+    """The row of the steepest point in every column, near the outermost edge that most columns show.
+
+    A band along a page's rim has two edges a millimetre or two apart; the inner one is often the stronger.
+    """
+    profile = np.quantile(np.maximum(steps, 0), 0.4, axis=1)
+    high = profile >= _OUTER_SHARE * float(profile.max())
+    peak = high & (profile >= np.roll(profile, 1)) & (profile >= np.roll(profile, -1))
+    peak[[0, -1]] = False
+    if not peak.any():
+        return np.asarray(steps.argmax(axis=0), dtype=np.intp)
+    outer = int(np.flatnonzero(peak)[-1])
+    reach = max(2, round(_REFINE_REACH_MM * px_per_mm))
+    low = max(outer - reach, 0)
+    return np.asarray(low + steps[low : outer + reach + 1].argmax(axis=0), dtype=np.intp)
 
 
 def corners_of_sides(lines: dict[Side, SideLine], size_mm: tuple[float, float]) -> FloatArray:

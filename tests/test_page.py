@@ -190,7 +190,7 @@ def test_document_that_fills_the_frame_ends_at_its_border():
     height, width = image.shape[:2]
     truth = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]])
     assert _error_mm(page, truth) < 1.0
-    assert page.outline_source in ("frame", "edges")
+    assert page.outline_source in ("filled", "edges")
     assert page.cropped_fraction < 0.01
 
 
@@ -239,6 +239,62 @@ def test_the_proportions_of_a_frame_without_a_document_tell_no_format(dpi):
     assert page.outline_source == "frame"
     assert page.format is None
     assert page.dpi is None
+
+
+def _printed_all_over(fmt):
+    image = render(Look(fmt=fmt, lights=VISIBLE))["visible"].astype(np.float32)
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    waves = 14 * np.sin(columns / 4 + 2 * np.sin(rows / 11)) * np.sin(rows / 5)
+    return np.clip(image - 20 + waves[..., None], 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("fmt", "dpi"), [("TD1", None), ("TD3", None), ("TD1", 96)])
+def test_a_document_without_a_zone_that_fills_the_frame_is_the_frame(fmt, dpi):
+    image = _printed_all_over(fmt)
+    mask = np.zeros((80, 128), np.float32)
+    # The detector knows pages with zones, and sees a ragged part of one without.
+    cv2.fillConvexPoly(mask, np.array([[0, 0], [127, 0], [0, 79]], np.int32), 0.9)
+    (page,) = find_pages(_captured(image, dpi=dpi), [], mask)
+    assert page.outline_source == "filled"
+    assert page.format == fmt
+    assert page.dpi == pytest.approx(Look().px_per_mm * 25.4, rel=0.02)
+    for unlike in (None, 0.1 * mask):
+        assert find_pages(_captured(image, dpi=dpi), [], unlike)[0].outline_source == "frame"
+
+
+def test_a_header_band_is_not_taken_for_the_edge_of_the_page():
+    look = Look(fmt="TD1", lights=VISIBLE)
+    page_image = render(look)["visible"].copy()
+    page_image[: round(1.5 * look.px_per_mm)] = (35, 40, 90)
+    lid = np.full((1100, 1500, 3), 28, np.uint8)
+    truth = turned_corners("TD1", 8.0, (740, 560), 4)
+    image = place(page_image, lid, truth)
+    for reads in ([], [read_of("TD1", zone_quad("TD1", page_homography(truth, "TD1")))]):
+        (page,) = find_pages(_captured(image, dpi=8 * 25.4), reads)
+        assert page.outline_source == "edges"
+        assert min(_error_mm(page, np.roll(truth, k, axis=0)) for k in (0, 2)) < 1.0  # the band is 1.5 mm high
+
+
+def test_a_card_on_a_busy_table_is_found_by_its_long_sides():
+    rng = np.random.default_rng(5)
+    grain = cv2.GaussianBlur(rng.normal(0, 1, (900, 1300)).astype(np.float32), (0, 0), 9)
+    table = np.clip(110 + 420 * grain[..., None] * np.array([1.0, 0.8, 0.6]), 0, 255).astype(np.uint8)
+    truth = turned_corners("TD1", 9.0, (640, 450), -6)
+    image = place(render(Look(fmt="TD1", lights=VISIBLE))["visible"], table, truth)
+    mask = np.zeros((90, 130), np.float32)
+    cv2.fillConvexPoly(mask, np.rint(truth[[0, 1, 3]] / 10).astype(np.int32), 1.0)  # half of it is seen
+    (page,) = find_pages(_captured(image), [], mask)
+    assert page.outline_source == "edges"
+    assert page.format == "TD1"
+    assert min(_error_mm(page, np.roll(truth, k, axis=0)) for k in (0, 2)) < 1.5
+
+
+def test_a_table_without_a_document_is_none():
+    rng = np.random.default_rng(6)
+    grain = cv2.GaussianBlur(rng.normal(0, 1, (900, 1300)).astype(np.float32), (0, 0), 4)
+    table = np.clip(120 + 300 * grain[..., None] * np.array([1.0, 0.8, 0.6]), 0, 255).astype(np.uint8)
+    for mask in (None, np.zeros((90, 130), np.float32)):
+        assert find_pages(_captured(table), [], mask)[0].outline_source == "frame"
 
 
 def test_a_read_that_found_nothing_is_passed_over():
@@ -319,7 +375,7 @@ def test_real_reader_capture_is_found_and_registered():
         frames[light] = frame(np.ascontiguousarray(bgr[:, :, ::-1]), light)
     zone = np.array([[47, 525], [864, 525], [864, 582], [47, 582]], float)  # measured by hand
     (page,) = find_pages(CapturedPage(frames), [read_of("TD3", zone)])
-    assert page.outline_source in ("edges", "frame")
+    assert page.outline_source in ("edges", "filled")
     assert page.dpi == pytest.approx(186, rel=0.03)
     assert page.images["ir"].ndim == 2
     assert all(registration.reliable for registration in page.registration.values())
