@@ -16,7 +16,7 @@ import re
 import secrets
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,6 +48,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
 #: Over TLS: for a year browsers ask this host in no other way.
 _STRICT_TRANSPORT = "max-age=31536000"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+#: Of a body that is not an upload. Without its length it is refused: only uploads need to be sent that way.
+_MOST_BODY_BYTES = 1024 * 1024
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
 _log = structlog.get_logger(__name__)
 
@@ -58,11 +60,16 @@ class OuterWall:
     Args:
         app: what is inside.
         host_names: names the service may be called by, lower case, without port.
+        takes_uploads: whether a request goes to a route that reads a large body piece by piece within limits of its
+            own. Every other body is read whole, before it is known who sends it, and is refused above 1 MiB.
     """
 
-    def __init__(self, app: ASGIApp, host_names: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, host_names: frozenset[str], takes_uploads: Callable[[Scope], bool] = lambda _: False
+    ) -> None:
         self._app = app
         self._host_names = host_names
+        self._takes_uploads = takes_uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -95,6 +102,11 @@ class OuterWall:
 
     async def _handle(self, scope: Scope, receive: Receive, answer: _Answer, headers: Headers) -> None:
         refusal = self._refusal(scope["method"], headers)
+        if refusal is None:
+            declared = headers.get("content-length", "")
+            small = declared.isdecimal() and len(declared) < 12 and int(declared) <= _MOST_BODY_BYTES
+            if not small and (declared or "transfer-encoding" in headers) and not self._takes_uploads(scope):
+                refusal = ServiceError("request.too_large", status=413, limit=_MOST_BODY_BYTES)
         if refusal is not None:
             await self._answer_error(refusal, scope, receive, answer)
         else:
