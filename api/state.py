@@ -18,7 +18,7 @@ from api.settings import Settings
 from api.uploads import ByteBudget
 from api.viewer.assets import StaticFolder
 
-__all__ = ["AttachedOf", "CasesOf", "CaseworkOf", "ReferencesOf", "ServiceState", "StateOf"]
+__all__ = ["AttachedOf", "CasesOf", "CaseworkOf", "NotBlind", "ReferencesOf", "ServiceState", "StateOf"]
 
 
 @dataclass(slots=True)
@@ -67,6 +67,11 @@ def _attached(request: Request) -> Attached:
     return attached
 
 
+async def _not_blind(screening_id: str, request: Request) -> None:
+    """Refuses what would tell of the scores to whoever was asked for a blind opinion; stands after ``require``."""
+    await _cases(request).refuse_blind(screening_id)
+
+
 def _references(request: Request) -> References:
     references = _state(request).references
     if references is None:
@@ -79,3 +84,5 @@ CaseworkOf = Annotated[Casework, Depends(_casework)]
 CasesOf = Annotated[Cases, Depends(_cases)]
 AttachedOf = Annotated[Attached, Depends(_attached)]
 ReferencesOf = Annotated[References, Depends(_references)]
+#: Of a route with ``screening_id`` in its path, after its ``require``.
+NotBlind = Annotated[None, Depends(_not_blind)]

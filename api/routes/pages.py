@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from api.errors import ServiceError, error_body, status_of
 from api.routes.rendering import page_language, render_page
 from api.security.access import Actor, Permission, public, require
-from api.state import CaseworkOf, ServiceState, StateOf
+from api.state import CaseworkOf, NotBlind, ServiceState, StateOf
 from api.viewer.presenter import LEVEL_PLACES, DeskView, present
 from dafec.errors import DafecError
 from dafec.messages import text
@@ -61,6 +61,7 @@ async def get_desk_with_screening(
     screening_id: Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{16,64}$")],
     request: Request,
     _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
+    _not_blind: NotBlind,
     casework: CaseworkOf,
 ) -> Response:
     """The desk with the verdict of one screening."""

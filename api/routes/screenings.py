@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from api.casework import Picture
 from api.errors import ServiceError, error_responses
 from api.security.access import Actor, Permission, public, require
-from api.state import CaseworkOf, ServiceState, StateOf
+from api.state import CaseworkOf, NotBlind, ServiceState, StateOf
 from api.store import ScreeningSummary as StoredSummary
 from api.store.records import CompletionState, Origin
 from api.uploads import STATEMENT_PART, Upload, UploadLimits, read_upload
@@ -293,6 +293,7 @@ async def list_screenings(
 async def get_screening(
     screening_id: ScreeningId,
     _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
+    _not_blind: NotBlind,
     casework: CaseworkOf,
     stage: Annotated[
         Literal["newest", "first"],
@@ -361,6 +362,7 @@ async def get_crop(
     screening_id: ScreeningId,
     check_id: CheckId,
     _actor: Annotated[Actor, require(Permission.SCREENINGS_IMAGES)],
+    _not_blind: NotBlind,
     casework: CaseworkOf,
 ) -> Response:
     """Gives the region of a check, cut from the original, in the check's light."""
