@@ -73,13 +73,14 @@ def press(artwork: Artwork, seed: int, quality: float = 1.0) -> Artwork:
             continue
         dx, dy = personal if plate.role in _PERSONAL else _shift(seed, _unit(plate), 0.035 * bad, s)
         what = f"{plate.role} {plate.name}"  # not its place in the order: a plate looks the same beside others
-        rng = np.random.default_rng([seed, 301, zlib.crc32(what.encode()), passes[what]])
+        own = [seed, 301, zlib.crc32(what.encode()), passes[what]]
+        rng, film = np.random.default_rng(own), np.random.default_rng([*own, 1])
         passes[what] += 1
         coverage = plate.coverage if plate.screened else _line_art(plate, s, rng, bad)
         place = (plate.origin_px[0] + dx, plate.origin_px[1] + dy)
         ink = _inked(plate.ink, _thickness(seed, _unit(plate), 0.03 * bad))
         made = replace(plate, ink=ink, coverage=coverage, origin_px=place)
-        plates += _by_pigment(made, s, rng) if _is_carbon_text(plate) else (made,)
+        plates += _by_pigment(made, s, film) if _is_carbon_text(plate) else (made,)
     boxes = {
         name: _moved(box, personal, s) if _personal_box(name, artwork) else box
         for name, box in artwork.boxes_mm.items()

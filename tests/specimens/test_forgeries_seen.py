@@ -28,7 +28,7 @@ DPI = 300
 SCANNER = "reader-b"  # sharp, grey infrared, no visible light leaks into its ultraviolet
 WHOLE = {"C1", "C2", "C3", "C4", "P1", "P2"}
 #: Grey levels that count once the sensor's grain is averaged over 0.25 mm, and the area that has to have changed.
-LEVELS, LEAST_MM2 = 7.0, 0.04
+LEVELS, LEAST_MM2 = 5.5, 0.04
 #: Grey levels that a picture may wander by where nothing was touched: veiling light and the seam of two plates.
 QUIET_LEVELS, QUIET_MM2 = 14.0, 0.6
 
