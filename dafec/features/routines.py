@@ -23,6 +23,19 @@ screen             dB      strongest spatial frequency above its surroundings: t
 grain              ratio   unevenness at 1 to 3 cycles a millimetre, against the series' own line work
 fibres             count   luminescent fibres of one colour outside all motifs
 mark               share   agreement with a known counterfeit's mark
+field_ink          share    the text whose share of infrared departs most from the page's other texts
+field_depth        share   the same of how dark its strokes are
+field_width        share   the same of how broad they are
+field_edge         share   the same of how sharp they are
+field_ground       share   the same of the brightness between its letters, against that round it
+field_tinge        share   the same of its colour, red against blue
+field_glow         share   the same of its brightness under the lamp
+field_lines        share   the same of the series' background print
+letter_ink         share   the letter whose share of infrared departs most from its neighbours
+place              mm      how far personal print lies from where the series has it
+overlay            share   strength of fine print across the portrait, against that round it
+border             ratio   a line of light along a side of the portrait under the lamp
+picture_level      ratio   lightest tenth of the portrait under the lamp, against the paper round it
 =================  ======  ==================================================================================
 
 **Judgement.** Enrolment learns a centre and a spread from captures that were left out of the reference in turn. A value
@@ -77,6 +90,19 @@ MeasureKind = Literal[
     "grain",
     "fibres",
     "mark",
+    "field_ink",
+    "field_depth",
+    "field_width",
+    "field_edge",
+    "field_ground",
+    "field_tinge",
+    "field_glow",
+    "field_lines",
+    "letter_ink",
+    "place",
+    "overlay",
+    "border",
+    "picture_level",
 ]
 
 #: The catalogue, in the order of Doc 9303-2 Appendix C: material, printing, personalisation.
@@ -181,6 +207,19 @@ MEASURES: dict[MeasureKind, Measure] = {
     "grain": Measure("ratio", 2.0, 0.06, "both", 280.0),
     "fibres": Measure("count", 40.0, 2.0, "both", 200.0),
     "mark": Measure("share", 1.0, 0.12, "high"),
+    "field_ink": Measure("share", 1.0, 0.02, "high", 250.0),
+    "field_depth": Measure("share", 1.0, 0.02, "high", 250.0),
+    "field_width": Measure("share", 1.0, 0.02, "high", 250.0),
+    "field_edge": Measure("share", 1.0, 0.02, "high", 250.0),
+    "field_ground": Measure("share", 1.0, 0.03, "high", 150.0),
+    "field_tinge": Measure("share", 1.0, 0.015, "high", 150.0),
+    "field_glow": Measure("share", 1.0, 0.05, "high", 150.0),
+    "field_lines": Measure("share", 1.5, 0.12, "high", 150.0),
+    "letter_ink": Measure("share", 1.0, 0.08, "high", 250.0),
+    "place": Measure("mm", 3.0, 0.08, "high", 150.0),
+    "overlay": Measure("share", 1.2, 0.08, "low", 150.0),
+    "border": Measure("ratio", 3.0, 0.03, "high", 150.0),
+    "picture_level": Measure("ratio", 1.5, 0.05, "both", 100.0),
 }
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+import cv2
+import numpy as np
+
 from dafec.features.contract import CheckContext, CheckResult, Outcome
 from dafec.features.routines import CALIBRATION, MEASURES, Judgement, MeasureKind, RoutineSpec, judge
 from dafec.features.routines_material import Material
@@ -16,7 +19,24 @@ from dafec.quality import Quality
 __all__ = ["CompositeCheck", "RoutineCheck"]
 
 _VERSION = 1
-_FINE_DETAIL: tuple[MeasureKind, ...] = ("structure", "continuity", "fine", "shape", "screen", "grain", "ink")
+_FINE_DETAIL: tuple[MeasureKind, ...] = (
+    "structure",
+    "continuity",
+    "fine",
+    "shape",
+    "screen",
+    "grain",
+    "ink",
+    "field_ink",
+    "field_depth",
+    "field_width",
+    "field_edge",
+    "field_lines",
+    "letter_ink",
+    "overlay",
+)
+#: Brightness of grounds, which a reflex changes.
+_LEVELS: tuple[MeasureKind, ...] = ("continuity", "paper", "paper_rise", "field_ground", "field_tinge", "field_glow")
 _DIGITS = {"deg": 0, "dB": 1, "count": 0}
 
 
@@ -29,12 +49,18 @@ def _page_box(box: BoxMm, material: Material, light: Light) -> BoxMm:
     x, y = (float(v) for v in matrix[:2, 2] / material.page_px_per_mm)
     across = float(matrix[0, 0]) * scale
     down = float(matrix[1, 1]) * scale
-    return BoxMm(
+    found = BoxMm(
         x + across * box.x + float(matrix[0, 1]) * scale * box.y,
         y + down * box.y + float(matrix[1, 0]) * scale * box.x,
         across * box.width,
         down * box.height,
     )
+    if material.page_from_straight is None:
+        return found
+    s = material.page_px_per_mm
+    corners = np.array([[[found.x, found.y], [found.x + found.width, found.y + found.height]]]) * s
+    (x0, y0), (x1, y1) = cv2.perspectiveTransform(corners, material.page_from_straight)[0] / s
+    return BoxMm(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
 
 
 def _unusable(spec: RoutineSpec, quality: Quality) -> str | None:
@@ -48,7 +74,7 @@ def _unusable(spec: RoutineSpec, quality: Quality) -> str | None:
         return "unlit"
     if quality.has("blurred", light) and spec.measure in _FINE_DETAIL:
         return "blurred"
-    if quality.has("glare", light) and spec.measure in ("continuity", "paper", "paper_rise"):
+    if quality.has("glare", light) and spec.measure in _LEVELS:
         return "glare"
     return None
 
@@ -85,12 +111,12 @@ class RoutineCheck:
         if found.value is None:
             why = found.reason or "too_little"
             outcome: Outcome = "not_supported" if why in ("no_light", "no_colour", "low_resolution") else "undetermined"
-            return self._result(outcome, f"common.{why}", None, 0.0)
+            return self._result(outcome, f"common.{why}", None, 0.0, spec.box_mm)
         judged, reason = _vetted(spec, judge(found.value, spec), context.quality)
         key = reason if "." in reason else f"common.{reason}"
-        return self._result(judged.outcome, key, found.value, judged.llr)
+        return self._result(judged.outcome, key, found.value, judged.llr, found.box_mm or spec.box_mm)
 
-    def _result(self, outcome: Outcome, key: str, value: float | None, llr: float) -> CheckResult:
+    def _result(self, outcome: Outcome, key: str, value: float | None, llr: float, box: BoxMm) -> CheckResult:
         spec = self.spec
         unit = MEASURES[spec.measure].unit
         digits = _DIGITS.get(unit, 2)
@@ -108,7 +134,7 @@ class RoutineCheck:
             unit=unit,
             expected=(spec.low, spec.high),
             source=f"{self._series}, {spec.captures} captures" if learned else f"{self._series}, stated",
-            region_mm=_page_box(spec.box_mm, self._material, spec.light),
+            region_mm=_page_box(box, self._material, spec.light),
             llr=round(llr, 4),
             calibration=CALIBRATION if llr else "none",
             message=f"checks.series.{key}",

@@ -28,7 +28,9 @@ __all__ = [
     "FinePatch",
     "FloatImage",
     "Material",
+    "Portrait",
     "Reference",
+    "TextField",
     "box_slice",
     "channel_mean",
     "channel_peak",
@@ -125,6 +127,25 @@ class FinePatch:
     image: NDArray[np.uint8]  # (h, w), visible, grey, encoded
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Portrait:
+    """The fine static print across a portrait and round it, and where its border is."""
+
+    box_mm: BoxMm  # its border
+    template: FloatImage  # median fine detail of captures, the border's box grown by six millimetres
+    spread: FloatImage  # one sigma of it
+
+
+@dataclass(frozen=True, slots=True)
+class TextField:
+    """A place where most enrolled captures have a word, and what it is printed with."""
+
+    box_mm: BoxMm
+    centre: Mapping[str, float]  # by quantity, against the median of the page's fields
+    spread: Mapping[str, float]  # one sigma of it
+    letters: float = 1.0  # one sigma of letters' infrared share within the field
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """What was learned of one side of a series."""
@@ -136,6 +157,9 @@ class Reference:
     personal: NDArray[np.bool_]  # (h, w): differs from holder to holder
     patches: tuple[FinePatch, ...] = ()
     marks: Mapping[str, Mapping[Light, FloatImage]] = field(default_factory=dict)  # of counterfeits, by check name
+    fields: tuple[TextField, ...] = ()
+    strokes: FloatImage | None = None  # how often a pixel is dark print, 0..1, what is always dark left out; (h, w)
+    portrait: Portrait | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -195,7 +219,8 @@ class Material:
     page_px_per_mm: float
     page_from_reference: Mapping[Light, FloatArray]  # (3, 3), reference pixels to page pixels
     mrz_mm: tuple[BoxMm, ...] = ()  # lines of the zone, on the reference
-    notes: dict[str, FloatImage] = field(default_factory=dict)  # what several checks measure once
+    notes: dict[str, Any] = field(default_factory=dict)  # what several checks measure once; of one reference only
+    page_from_straight: FloatArray | None = None  # (3, 3): ``page`` was put straight; its pixels to those as found
 
     @cached_property
     def view(self) -> Mapping[Light, FloatImage]:

@@ -9,14 +9,13 @@ cell, because an erasure is small.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dafec.features.routines import MeasureKind, RoutineSpec
+from dafec.features.routines_fields import infrared_share
 from dafec.features.routines_material import (
     REFERENCE_PX_PER_MM,
     FinePatch,
@@ -26,21 +25,12 @@ from dafec.features.routines_material import (
     channel_mean,
     channel_peak,
 )
+from dafec.features.routines_measured import REASONS, Measured, NoValue, no_value
+from dafec.features.routines_personal import PERSONAL_MEASURES
 from dafec.geometry import BoxMm
 from dafec.lights import Light
 
 __all__ = ["REASONS", "Measured", "NoValue", "cut_patch", "fibre_blobs", "fine_view", "measure"]
-
-NoValue = Literal["no_light", "no_colour", "too_little", "not_aligned", "low_resolution", "covered", "unlit"]
-REASONS: tuple[NoValue, ...] = (
-    "no_light",
-    "no_colour",
-    "too_little",
-    "not_aligned",
-    "low_resolution",
-    "covered",
-    "unlit",
-)
 
 _CELL_MM = 4.0
 _MIN_CONTRAST = 0.012  # rms of a cell's template; sensor noise at this scale is a third of it
@@ -59,18 +49,6 @@ _FIBRE_LENGTH_MM = (0.9, 8.0)
 _FIBRE_ANGLE_DEG = 18.0
 _FIBRE_NOISE = 8.0  # standard deviations of the paper a thread must reach
 _MOST_FIBRES = 400  # more are noise
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A value, or why there is none."""
-
-    value: float | None
-    reason: NoValue | None = None
-
-
-def _none(reason: NoValue) -> Measured:
-    return Measured(None, reason)
 
 
 def _cells(values: FloatImage) -> FloatImage:
@@ -115,10 +93,10 @@ def _structure(spec: RoutineSpec, material: Material) -> Measured:
     if not material.aligned.get(spec.light, False):
         # A light in which everything vanished cannot be registered: then nothing agrees anywhere within reach.
         near = _nearest(spec, material) if material.aligned.get("visible", False) else None
-        return Measured(near) if near is not None and near < _NOWHERE else _none("not_aligned")
+        return Measured(near) if near is not None and near < _NOWHERE else no_value("not_aligned")
     ok, kk, oo, full = _template_cells(spec, material)
     if not full.any():
-        return _none("too_little")
+        return no_value("too_little")
     agreement = ok[full] / np.sqrt(kk[full] * np.maximum(oo[full], 1e-9))
     return Measured(float(np.median(agreement)))
 
@@ -139,10 +117,10 @@ def _nearest(spec: RoutineSpec, material: Material) -> float | None:
 
 def _contrast(spec: RoutineSpec, material: Material) -> Measured:
     if not material.aligned.get("visible", material.aligned.get(spec.light, False)):
-        return _none("not_aligned")
+        return no_value("not_aligned")
     ok, kk, _, full = _template_cells(spec, material)
     if not full.any():
-        return _none("too_little")
+        return no_value("too_little")
     value = float(np.median(ok[full] / kk[full]))
     if material.aligned.get(spec.light, False):
         return Measured(value)
@@ -171,9 +149,9 @@ def _absence(spec: RoutineSpec, material: Material) -> Measured:
     against: Light = spec.against or "visible"
     reference = material.reference
     if against not in material.view or spec.light not in material.view:
-        return _none("no_light")
+        return no_value("no_light")
     if not material.aligned.get(against, False):
-        return _none("not_aligned")
+        return no_value("not_aligned")
     at = _place(material, spec.box_mm)
     there, here = reference.grey[against][at], reference.grey[spec.light][at]
     weight = reference.weight[against][at] * ((np.abs(there) > _MIN_VISIBLE) & (np.abs(here) < 0.35 * np.abs(there)))
@@ -183,14 +161,14 @@ def _absence(spec: RoutineSpec, material: Material) -> Measured:
     shown, _, _ = _products(material.grey[against][at][:, :, None], template, weight)
     full = (power > 2e-4) & (shown > 0.4 * power)
     if not full.any() or full.sum() < 0.3 * (power > 2e-4).sum():
-        return _none("covered" if (power > 2e-4).any() else "too_little")
+        return no_value("covered" if (power > 2e-4).any() else "too_little")
     return Measured(float(np.median(kept[full] / shown[full])))
 
 
 def _continuity(spec: RoutineSpec, material: Material) -> Measured:
     """Agreement of the worst cell, personal strokes left out."""
     if not material.aligned.get(spec.light, False):
-        return _none("not_aligned")
+        return no_value("not_aligned")
     at = _place(material, spec.box_mm)
     own, known = material.view[spec.light][at], material.reference.view[spec.light][at]
     spread = material.reference.spread[spec.light][at]
@@ -201,12 +179,12 @@ def _continuity(spec: RoutineSpec, material: Material) -> Measured:
     share = _cells(weight)
     full = (kk > 1.5 * _MIN_CONTRAST**2 * known.shape[2] * share) & (share > 0.35)
     if full.sum() < 4:
-        return _none("too_little")
+        return no_value("too_little")
     agreement = np.where(full, ok / np.sqrt(np.maximum(kk * oo, 1e-12)), np.nan)
     # Two neighbouring cells together: one cell alone is a stain as often as an erasure.
     pairs = [(agreement[:, 1:] + agreement[:, :-1]) / 2, (agreement[1:] + agreement[:-1]) / 2]
     found = np.concatenate([pair[np.isfinite(pair)] for pair in pairs])
-    return Measured(float(found.min())) if len(found) >= 4 else _none("too_little")
+    return Measured(float(found.min())) if len(found) >= 4 else no_value("too_little")
 
 
 def fine_view(image: FloatImage, px_per_mm: float) -> FloatImage:
@@ -270,16 +248,16 @@ def _fine_patch(patch: FinePatch, material: Material) -> float:
 def _fine(spec: RoutineSpec, material: Material) -> Measured:
     inside = [p for p in material.reference.patches if _contains(spec.box_mm, p.box_mm)]
     if "visible" not in material.view:
-        return _none("no_light")
+        return no_value("no_light")
     if not material.aligned.get("visible", False):
-        return _none("not_aligned")
+        return no_value("not_aligned")
     if not inside:
-        return _none("too_little")
+        return no_value("too_little")
     if material.page_px_per_mm < 0.85 * max(p.px_per_mm for p in inside):
-        return _none("low_resolution")
+        return no_value("low_resolution")
     found = np.array([_fine_patch(patch, material) for patch in inside])
     found = found[np.isfinite(found)]
-    return Measured(float(np.median(found))) if len(found) else _none("too_little")
+    return Measured(float(np.median(found))) if len(found) else no_value("too_little")
 
 
 def _contains(outer: BoxMm, inner: BoxMm) -> bool:
@@ -330,13 +308,13 @@ def _is_unlit(material: Material) -> bool:
 def _luminescence(spec: RoutineSpec, material: Material) -> Measured:
     found = _motif(spec, material)
     if found is None:
-        return _none("too_little")
+        return no_value("too_little")
     own, known, _ = found
     if own.shape[2] != known.shape[2]:  # a grey camera weighs the colours of motifs in its own way
-        return _none("no_colour")
+        return no_value("no_colour")
     value = float((own * known).sum() / max(float((known * known).sum()), 1e-9))
     if value < 0.5 and _is_unlit(material):
-        return _none("unlit")
+        return no_value("unlit")
     # Lamps and cameras differ by more than documents do: a motif is measured by all motifs of the page together.
     return Measured(value / max(_lamp_gain(material), _LEAST_GAIN))
 
@@ -350,26 +328,26 @@ def _lamp_gain(material: Material) -> float:
 def _shape(spec: RoutineSpec, material: Material) -> Measured:
     found = _motif(spec, material)
     if found is None:
-        return _none("too_little")
+        return no_value("too_little")
     own, known, agreement = found
     if float(own.sum()) < 0.1 * float(known.sum()) and _is_unlit(material):
-        return _none("unlit")
+        return no_value("unlit")
     return Measured(agreement)
 
 
 def _colour(spec: RoutineSpec, material: Material) -> Measured:
     found = _motif(spec, material)
     if found is None:
-        return _none("too_little")
+        return no_value("too_little")
     if found[0].shape[2] != 3 or found[1].shape[2] != 3:
-        return _none("no_colour")
+        return no_value("no_colour")
     own, known, agreement = found
     peak = channel_peak(known)
     bright = peak > 0.4 * float(np.quantile(peak[peak > _MIN_EXCESS], 0.9) if (peak > _MIN_EXCESS).any() else 1)
     seen, wanted = own[bright].sum(axis=0), known[bright].sum(axis=0)
     strength = float(np.linalg.norm(seen)) / max(float(np.linalg.norm(wanted)), 1e-9)
     if strength < 0.12 or agreement < 0.25:  # nothing there whose colour could be told: luminescence says so
-        return _none("too_little")
+        return no_value("too_little")
     cosine = float(seen @ wanted) / max(float(np.linalg.norm(seen) * np.linalg.norm(wanted)), 1e-9)
     return Measured(float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))))
 
@@ -388,7 +366,7 @@ def _paper_level(material: Material, box: BoxMm) -> float | None:
 
 def _paper(spec: RoutineSpec, material: Material) -> Measured:
     level = _paper_level(material, spec.box_mm)
-    return _none("too_little") if level is None else Measured(level)
+    return no_value("too_little") if level is None else Measured(level)
 
 
 def _paper_rise(spec: RoutineSpec, material: Material) -> Measured:
@@ -396,18 +374,26 @@ def _paper_rise(spec: RoutineSpec, material: Material) -> Measured:
     whole = _paper_level(
         material, BoxMm(3.0, 3.0, material.reference.width_mm - 6.0, material.reference.height_mm - 6.0)
     )
-    return _none("too_little") if level is None or whole is None else Measured(level - whole)
+    return no_value("too_little") if level is None or whole is None else Measured(level - whole)
 
 
 def _ink(spec: RoutineSpec, material: Material) -> Measured:
+    """Share of their visible absorbance personal strokes keep in infrared.
+
+    Where the series knows its texts it is summed letter by letter, which neither blur nor a light that lies a little
+    beside the other changes; in a portrait it is taken pixel by pixel.
+    """
     if "visible" not in material.view or "ir" not in material.view:
-        return _none("no_light")
+        return no_value("no_light")
     if not (material.aligned.get("visible", False) and material.aligned.get("ir", False)):
-        return _none("not_aligned")
+        return no_value("not_aligned")
+    of_texts = infrared_share(material, spec.box_mm) if spec.routine[-2:] in ("ID", "MR") else None
+    if of_texts is not None:
+        return Measured(of_texts)
     at = _place(material, spec.box_mm)
     strokes = material.strokes[at]
     if int(strokes.sum()) < _MIN_STROKES:
-        return _none("too_little")
+        return no_value("too_little")
     visible, infrared = material.grey["visible"][at][strokes], material.grey["ir"][at][strokes]
     return Measured(float((infrared * visible).sum() / (visible * visible).sum()))
 
@@ -416,7 +402,7 @@ def _stroke(spec: RoutineSpec, material: Material) -> Measured:
     at = _place(material, spec.box_mm)
     strokes = material.strokes[at]
     if int(strokes.sum()) < _MIN_STROKES:
-        return _none("too_little")
+        return no_value("too_little")
     return Measured(float(-np.median(material.grey[spec.light][at][strokes])))
 
 
@@ -437,7 +423,7 @@ def _full_resolution(spec: RoutineSpec, material: Material) -> FloatImage | None
 def _screen(spec: RoutineSpec, material: Material) -> Measured:
     image = _full_resolution(spec, material)
     if image is None:
-        return _none("too_little")
+        return no_value("too_little")
     window = np.outer(np.hanning(_TILE_PX), np.hanning(_TILE_PX)).astype(np.float32)
     power = np.zeros((_TILE_PX, _TILE_PX // 2 + 1), dtype=np.float64)
     for y in range(0, image.shape[0] - _TILE_PX + 1, _TILE_PX // 2):
@@ -451,7 +437,7 @@ def _screen(spec: RoutineSpec, material: Material) -> Measured:
     fx = np.fft.rfftfreq(_TILE_PX)[None, :] * material.page_px_per_mm
     frequency = np.hypot(fy, fx)
     band = (frequency > _BAND[0]) & (frequency < min(_BAND[1], 0.45 * material.page_px_per_mm))
-    return Measured(float(above[band].max())) if band.any() else _none("low_resolution")
+    return Measured(float(above[band].max())) if band.any() else no_value("low_resolution")
 
 
 def _grain(spec: RoutineSpec, material: Material) -> Measured:
@@ -461,7 +447,7 @@ def _grain(spec: RoutineSpec, material: Material) -> Measured:
     own = [_cut_grain(cut_patch(material, p.box_mm, scale), scale) for p in material.reference.patches]
     lines = [grain for grain in own if np.isfinite(grain) and grain > 1e-4]
     if image is None or len(lines) < 3:
-        return _none("too_little")
+        return no_value("too_little")
     return Measured(_cut_grain(image, scale) / float(np.median(lines)))
 
 
@@ -475,7 +461,7 @@ def _cut_grain(image: FloatImage | None, px_per_mm: float) -> float:
 
 def fibre_blobs(material: Material) -> FloatImage:
     """Colours of thin luminescent threads outside every motif, (n, 3), largest channel 1; none in a grey frame."""
-    cached = material.notes.get("fibres")
+    cached: FloatImage | None = material.notes.get("fibres")
     if cached is not None:
         return cached
     found = _find_fibres(material) if material.view["uv"].shape[2] == 3 else []
@@ -514,9 +500,9 @@ def _find_fibres(material: Material) -> list[FloatImage]:
 
 def _fibres(spec: RoutineSpec, material: Material) -> Measured:
     if material.linear["uv"].shape[2] != 3 or spec.colour is None:
-        return _none("no_colour")
+        return no_value("no_colour")
     if _is_unlit(material):
-        return _none("unlit")
+        return no_value("unlit")
     colours = fibre_blobs(material)
     wanted = np.asarray(spec.colour, dtype=np.float32)
     wanted = wanted / np.linalg.norm(wanted)
@@ -527,13 +513,13 @@ def _fibres(spec: RoutineSpec, material: Material) -> Measured:
 def _mark(spec: RoutineSpec, material: Material) -> Measured:
     mark = material.reference.marks.get(spec.name, {}).get(spec.light)
     if mark is None:
-        return _none("too_little")
+        return no_value("too_little")
     if not material.aligned.get("visible", False):
-        return _none("not_aligned")
+        return no_value("not_aligned")
     at = _place(material, spec.box_mm)
     own = material.grey[spec.light][at] - material.reference.grey[spec.light][at]
     if own.shape != mark.shape or own.size < 16:
-        return _none("too_little")
+        return no_value("too_little")
     a, b = own - own.mean(), mark - mark.mean()
     return Measured(float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6)))
 
@@ -555,6 +541,7 @@ _BY_KIND: dict[MeasureKind, Callable[[RoutineSpec, Material], Measured]] = {
     "grain": _grain,
     "fibres": _fibres,
     "mark": _mark,
+    **PERSONAL_MEASURES,
 }
 
 
@@ -569,6 +556,6 @@ def measure(spec: RoutineSpec, material: Material) -> Measured:
         A finite value, or the reason why there is none.
     """
     if spec.light not in material.linear or spec.light not in material.reference.linear:
-        return _none("no_light")
+        return no_value("no_light")
     found = _BY_KIND[spec.measure](spec, material)
-    return _none("too_little") if found.value is not None and not np.isfinite(found.value) else found
+    return no_value("too_little") if found.value is not None and not np.isfinite(found.value) else found

@@ -30,6 +30,7 @@ from dafec.features.zones import decode_srgb
 from dafec.geometry import BoxMm, FloatArray
 from dafec.lights import LIGHTS, Light
 from dafec.page import Page
+from dafec.references.straightening import closer_map, straighten
 from dafec.registration import register
 
 __all__ = ["Agreement", "agreement_of", "align_page", "plain_material", "turned_page"]
@@ -37,6 +38,7 @@ __all__ = ["Agreement", "agreement_of", "align_page", "plain_material", "turned_
 _CELL_MM = 5.0
 _FAR_PX = 1.0  # a sixth of a millimetre
 _DOUBTFUL = 0.5  # correlation of edges; pages that lie well reach 0.6 and more
+_ASKEW = 0.7  # the same, below which an outline may be askew
 _FEATURES, _LEAST_FEATURES = 1200, 20
 _FAR_MM = 8.0
 _MAX_STRETCH = 0.1
@@ -96,21 +98,40 @@ def align_page(
     linear: dict[Light, FloatImage] = dict(begun.linear) if begun is not None else {}
     aligned: dict[Light, bool] = dict(begun.aligned) if begun is not None else {}
     maps: dict[Light, FloatArray] = dict(begun.page_from_reference) if begun is not None else {}
+    straight: FloatArray | None = None
+    if begun is not None:
+        page, straight = replace(page, images=begun.page), begun.page_from_straight
     for light in common:
         if light in linear or (light != common[0] and light not in lights):
             continue
         direct = maps.get(common[0])  # reference pixels to page pixels, as the geometry light has it
         if direct is None:
             direct = _direct(page.images[light].shape, reference.shape)
-        linear[light], maps[light], aligned[light] = _align_light(page, reference, light, direct)
-    to_mm = _reference_boxes(page, maps[common[0]]) if common else ()
-    return Material(reference, linear, aligned, page.images, page.px_per_mm, maps, to_mm)
+        found = _align_light(page, reference, light, direct)
+        if light == common[0] and found.correlation < _ASKEW:
+            put = straighten(page, reference, light, found.matrix, direct)
+            if put is not None:
+                again = _align_light(put.page, reference, light, direct)
+                if again.aligned and again.correlation > found.correlation:
+                    page, straight, found = put.page, put.page_from_straight, again
+        linear[light], maps[light], aligned[light] = found.linear, found.matrix, found.aligned
+    to_mm = _reference_boxes(page, maps[common[0]]) if common and begun is None else ()
+    to_mm = begun.mrz_mm if begun is not None else to_mm
+    return Material(reference, linear, aligned, page.images, page.px_per_mm, maps, to_mm, page_from_straight=straight)
 
 
-def _align_light(
-    page: Page, reference: Reference, light: Light, direct: FloatArray
-) -> tuple[FloatImage, FloatArray, bool]:
-    """One light on the reference, linear; the map used; whether it was registered."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Aligned:
+    """One light on the reference."""
+
+    linear: FloatImage
+    matrix: FloatArray  # reference pixels to page pixels
+    aligned: bool  # whether it was registered
+    correlation: float  # of edges
+
+
+def _align_light(page: Page, reference: Reference, light: Light, direct: FloatArray) -> _Aligned:
+    """One light brought onto the reference, linear."""
     reduced, shrink = _source(page.images[light], page.px_per_mm)
     moving = _warp(reduced, shrink @ direct, reference.shape)
     picture = stretched_bytes(channel_mean(moving))
@@ -129,8 +150,14 @@ def _align_light(
         again, refined = register(known, closer, REFERENCE_PX_PER_MM)
         if again.reliable and (again.correlation > found.correlation or not found.reliable):
             found, matrix = again, direct @ start @ refined
-    coded = _warp(reduced, shrink @ matrix, reference.shape) if found.reliable else moving
-    return decode_srgb(coded), matrix, found.reliable
+    coded = moving
+    if found.reliable:
+        coded = _warp(reduced, shrink @ matrix, reference.shape)
+        closer_by = closer_map(known, stretched_bytes(channel_mean(coded)))
+        if closer_by is not None:
+            matrix = matrix @ closer_by
+            coded = _warp(reduced, shrink @ matrix, reference.shape)
+    return _Aligned(decode_srgb(coded), matrix, found.reliable, found.correlation)
 
 
 def _feature_map(known: NDArray[np.uint8], picture: NDArray[np.uint8]) -> FloatArray | None:

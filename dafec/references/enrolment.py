@@ -25,7 +25,8 @@ from dafec.lights import Light
 from dafec.page import Page
 from dafec.references.aligning import agreement_of, align_page, plain_material, turned_page
 from dafec.references.learning import Learned, learn_side
-from dafec.references.proposing import learn_ranges, propose, range_of
+from dafec.references.learning_personal import learn_personal
+from dafec.references.proposing import find_regions, learn_ranges, propose, range_of
 from dafec.references.samples import MIN_SAMPLES, Sample, format_of, refuse_unfit
 from dafec.references.series import (
     FILE_NAME,
@@ -92,7 +93,9 @@ def enrol(code: str, samples: Sequence[Sample], library: Path, by: str, today: d
     files: dict[str, bytes] = {}
     for name in _common_sides(samples):
         learned = _learn(samples, name, fmt)
-        proposal = propose(learned)
+        regions = find_regions(learned)
+        learned = learn_personal(learned, regions)
+        proposal = propose(learned, regions)
         packed = pack_side(_without_faces(learned.reference, proposal.regions), name)
         files |= {**packed, **draw_sheets(learned.reference, proposal, name)}
         sides.append(

@@ -11,7 +11,7 @@ measure. That is what ranges are learned from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -34,7 +34,7 @@ from dafec.lights import LIGHTS, Light
 from dafec.page import Page
 from dafec.references.aligning import agreement_of, align_page, plain_material
 
-__all__ = ["Learned", "learn_side", "leave_one_out"]
+__all__ = ["Learned", "learn_side", "leave_one_out", "on_reference"]
 
 _PERSONAL = 0.12  # one sigma of contrast beyond which a pixel differs from holder to holder
 _PERSONAL_SHARE = 0.3  # the same as a share of the print's own contrast near it: edges vary with the lens
@@ -57,6 +57,7 @@ class Learned:
     materials: tuple[Material, ...]  # on ``reference``, in the order of the captures
     agreements: tuple[float, ...]  # of each capture with the median of the others
     mrz_mm: BoxMm | None  # round the zone's lines
+    personal_without: Callable[[int, Reference], Reference] | None = None  # adds what is personal, a capture left out
 
 
 def learn_side(pages: Sequence[Page], names: Sequence[str], width_mm: float, height_mm: float) -> Learned:
@@ -92,7 +93,7 @@ def learn_side(pages: Sequence[Page], names: Sequence[str], width_mm: float, hei
     agreements = tuple(agreement_of(one).score for one in _each_without(alone, replace(reference, linear=geometry)))
     _refuse_unlike(agreements, names)
     reference = replace(reference, patches=_learn_patches(reference, materials))
-    materials = [_on(reference, material) for material in materials]
+    materials = [on_reference(reference, material) for material in materials]
     return Learned(reference, tuple(materials), agreements, _zone(materials))
 
 
@@ -102,18 +103,28 @@ def leave_one_out(learned: Learned) -> Iterator[Material]:
     What is personal and how much it varies stays as learned from all: with eight captures, leaving one out would make
     it more, not less, like what a held-out capture meets.
     """
-    yield from _each_without(learned.materials, learned.reference)
+    for index, material in enumerate(_each_without(learned.materials, learned.reference)):
+        if learned.personal_without is None:
+            yield material
+        else:
+            yield on_reference(learned.personal_without(index, material.reference), material)
 
 
-def _on(reference: Reference, material: Material) -> Material:
-    return replace(material, reference=reference)
+#: Notes of a material that say nothing of its reference.
+_OF_THE_PAGE = ("dark_print", "fine_print")
+
+
+def on_reference(reference: Reference, material: Material) -> Material:
+    """A material on another reference of the same raster, without what was measured against its own."""
+    notes = {name: material.notes[name] for name in _OF_THE_PAGE if name in material.notes}
+    return replace(material, reference=reference, notes=notes)
 
 
 def _each_without(materials: Sequence[Material], reference: Reference) -> Iterator[Material]:
     stacks = {light: _stack(materials, light) for light in materials[0].linear}
     for index, material in enumerate(materials):
         linear = {light: stack.median(without=index) for light, stack in stacks.items()}
-        yield _on(replace(reference, linear=linear), material)
+        yield on_reference(replace(reference, linear=linear), material)
 
 
 def _blank_reference(linear: Mapping[Light, FloatImage], width_mm: float, height_mm: float) -> Reference:

@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dafec.features.routines import MEASURES, RoutineSpec
+from dafec.features.routines import MEASURES, MeasureKind, RoutineSpec
 from dafec.features.routines_material import REFERENCE_PX_PER_MM, Material, Reference
 from dafec.features.routines_measure import fibre_blobs, measure
 from dafec.geometry import BoxMm
 from dafec.references.learning import Learned, leave_one_out
 from dafec.references.series import CheckData, CompositeData, RegionData
 
-__all__ = ["Proposal", "learn_ranges", "propose", "range_of"]
+__all__ = ["Proposal", "find_regions", "learn_ranges", "propose", "range_of"]
 
 _REACH = 4.0
 #: The worst cell of a worn document is as bad as an erased one: logged for the examiner until it tells them apart.
@@ -67,7 +67,8 @@ def _components(mask: NDArray[np.bool_], join_mm: float, least_mm2: float) -> li
     return sorted(found, key=lambda pair: -pair[0].width * pair[0].height)
 
 
-def _regions(learned: Learned) -> list[RegionData]:
+def find_regions(learned: Learned) -> list[RegionData]:
+    """Named places of a side: page, zone, portraits, texts, luminescent motifs."""
     reference, zone = learned.reference, learned.mrz_mm
     inset = _FULL_INSET_MM
     full = BoxMm(inset, inset, reference.width_mm - 2 * inset, reference.height_mm - 2 * inset)
@@ -117,11 +118,7 @@ def _texts_box(regions: Sequence[RegionData]) -> BoxMm | None:
         boxes = [box for box in boxes if _overlap_x(box, portrait) <= 0]
         sides = [[b for b in boxes if (b.x > portrait.x) == right] for right in (True, False)]
         boxes = max(sides, key=lambda side: sum(b.width * b.height for b in side))
-    if not boxes:
-        return None
-    x0, y0 = min(b.x for b in boxes), min(b.y for b in boxes)
-    x1, y1 = max(b.x + b.width for b in boxes), max(b.y + b.height for b in boxes)
-    return BoxMm(x0, y0, x1 - x0, y1 - y0)
+    return _round(boxes)
 
 
 def _spec(name: str, routine: str, kind: str, box: BoxMm, **more: object) -> RoutineSpec:
@@ -169,9 +166,57 @@ def _candidates(learned: Learned, regions: Sequence[RegionData]) -> list[Routine
             feature = _motif_feature(box, boxes)
             for kind in ("luminescence", "shape", "colour"):
                 made.append(_spec(f"{name}_{kind}", f"UV-LU-{feature}", kind, box))
+    made += _personal_candidates(learned, zone)
     made += _fibre_candidates(learned, page)
     lights = learned.reference.linear
     return [spec for spec in made if spec.light in lights and (spec.against is None or spec.against in lights)]
+
+
+#: Measurements of single texts: name, routine for data and for the zone.
+_OF_TEXTS: tuple[tuple[str, MeasureKind, str, str], ...] = (
+    ("ink", "field_ink", "IR-AB-ID", "IR-AB-MR"),
+    ("letter", "letter_ink", "IR-AB-ID", "IR-AB-MR"),
+    ("depth", "field_depth", "VI-AB-ID", "VI-AB-MR"),
+    ("width", "field_width", "VI-AB-ID", "VI-AB-MR"),
+    ("edge", "field_edge", "VI-AB-ID", "VI-AB-MR"),
+    ("ground", "field_ground", "VI-AB-AF", "VI-AB-AF"),
+    ("tinge", "field_tinge", "VI-AB-AF", "VI-AB-AF"),
+    ("lines", "field_lines", "VI-AB-AF", "VI-AB-AF"),
+    ("glow", "field_glow", "UV-BR-VZ", "UV-BR-MR"),
+)
+
+
+def _personal_candidates(learned: Learned, zone: BoxMm | None) -> list[RoutineSpec]:
+    """What single texts and the portrait let one ask."""
+    reference = learned.reference
+    boxes = [field.box_mm for field in reference.fields if field.centre]
+    in_zone = [box for box in boxes if zone is not None and box.y + box.height / 2 >= zone.y]
+    data = [box for box in boxes if box not in in_zone]
+    made = []
+    for where, members, column in (("data", data, 2), ("lines", in_zone, 3)):
+        place = _round(members)
+        if place is not None:
+            made += [_spec(f"{where}_{row[0]}", str(row[column]), row[1], place) for row in _OF_TEXTS]
+    everything = _round(boxes)
+    if everything is not None:
+        made.append(_spec("data_place", "VI-AB-ID", "place", everything))
+    if reference.portrait is not None:
+        border = reference.portrait.box_mm
+        made += [
+            _spec("overlay", "VI-FR-PH", "overlay", border),
+            _spec("border", "UV-BR-PH", "border", border),
+            _spec("picture", "UV-BR-PH", "picture_level", border),
+        ]
+    return made
+
+
+def _round(boxes: Sequence[BoxMm]) -> BoxMm | None:
+    """The box round boxes; None where there are none."""
+    if not boxes:
+        return None
+    x0, y0 = min(b.x for b in boxes), min(b.y for b in boxes)
+    x1, y1 = max(b.x + b.width for b in boxes), max(b.y + b.height for b in boxes)
+    return BoxMm(x0, y0, x1 - x0, y1 - y0)
 
 
 def _motif_feature(box: BoxMm, boxes: dict[str, BoxMm]) -> str:
@@ -227,25 +272,43 @@ def range_of(spec: RoutineSpec, values: Sequence[float]) -> tuple[float | None, 
     return low, high, centre, spread
 
 
+#: Lower bounds below which a measurement says nothing any more, and upper bounds above which it does not.
+_LEAST_USEFUL: dict[MeasureKind, float] = {
+    "structure": 0.12,
+    "shape": 0.12,
+    "fine": 0.12,
+    "luminescence": 0.15,
+    "contrast": 0.15,
+    "continuity": -0.2,
+    "fibres": 0.5,
+    "stroke": 0.1,
+    "overlay": 0.2,
+}
+_MOST_USEFUL: dict[MeasureKind, float] = {
+    "absence": 0.75,
+    "paper": 0.8,
+    "colour": 60.0,
+    "field_ink": 0.6,
+    "letter_ink": 0.8,
+    "field_depth": 0.4,
+    "field_width": 0.4,
+    "field_edge": 0.4,
+    "field_ground": 0.4,
+    "field_tinge": 0.3,
+    "field_lines": 0.9,
+    "field_glow": 0.6,
+    "place": 1.5,
+    "border": 1.8,
+}
+
+
 def _informative(spec: RoutineSpec, low: float | None, high: float | None, centre: float) -> bool:
     """Whether a forged document could fall outside, and the measurement means what its name says."""
     kind = spec.measure
-    if kind in ("structure", "shape", "fine"):
-        return low is not None and low > 0.12
-    if kind in ("luminescence", "contrast"):
-        return low is not None and low > 0.15
-    if kind == "absence":
-        return high is not None and high < 0.75 and centre < 0.4
-    if kind == "continuity":
-        return low is not None and low > -0.2
-    if kind == "paper":
-        return high is not None and high < 0.8
-    if kind == "colour":
-        return high is not None and high < 60
-    if kind == "fibres":
-        return low is not None and low > 0.5
-    if kind == "stroke":
-        return low is not None and low > 0.1
+    if kind in _LEAST_USEFUL:
+        return low is not None and low > _LEAST_USEFUL[kind]
+    if kind in _MOST_USEFUL:
+        return high is not None and high < _MOST_USEFUL[kind] and (kind != "absence" or centre < 0.4)
     return True
 
 
@@ -269,16 +332,16 @@ def learn_ranges(specs: Sequence[RoutineSpec], materials: Sequence[Material]) ->
     return values
 
 
-def propose(learned: Learned) -> Proposal:
+def propose(learned: Learned, regions: Sequence[RegionData]) -> Proposal:
     """Regions and checks of a side.
 
     Args:
-        learned: from at least five captures.
+        learned: from at least five captures, with what is personal.
+        regions: as ``find_regions`` gives them.
 
     Returns:
         The proposal; every check's range is learned.
     """
-    regions = _regions(learned)
     specs = _candidates(learned, regions)
     values = learn_ranges(specs, list(leave_one_out(learned)))
     checks: list[CheckData] = []

@@ -12,14 +12,24 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dafec.errors import InputError
-from dafec.features.routines_material import REFERENCE_PX_PER_MM, FinePatch, FloatImage, Reference
+from dafec.features.routines_material import (
+    REFERENCE_PX_PER_MM,
+    FinePatch,
+    FloatImage,
+    Portrait,
+    Reference,
+    TextField,
+)
+from dafec.features.routines_text import QUANTITIES
 from dafec.geometry import BoxMm
 from dafec.lights import LIGHTS, Light
 from dafec.references.series import SideData
@@ -29,6 +39,7 @@ __all__ = ["COARSE_SHAPE", "coarse_view", "decode_picture", "encode_picture", "p
 #: Cells down and across of the coarse descriptor, three channels: what is left of a page at two millimetres.
 COARSE_SHAPE = (32, 44)
 _MAX_FILE = 24_000_000
+_MOST_VALUES = 1_000_000  # of one array of what is personal
 _SPREAD_SCALE = 255.0  # spread is stored as a byte; 1.0 is more than print ever varies
 
 
@@ -82,6 +93,7 @@ def pack_side(reference: Reference, name: str) -> dict[str, bytes]:
     for check, lights in reference.marks.items():
         for light, mark in lights.items():
             arrays[f"mark_{check}_{light}"] = mark.astype(np.float16)
+    arrays |= _pack_personal(reference)
     if "visible" in reference.linear:
         rows, columns = COARSE_SHAPE
         steady = cv2.resize((~reference.personal).astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
@@ -91,6 +103,69 @@ def pack_side(reference: Reference, name: str) -> dict[str, bytes]:
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     files[f"{name}.stats.npz"] = buffer.getvalue()
     return files
+
+
+def _four(box: BoxMm) -> tuple[float, float, float, float]:
+    return box.x, box.y, box.width, box.height
+
+
+def _pack_personal(reference: Reference) -> dict[str, NDArray[np.generic]]:
+    """What is printed for holders, as arrays."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    if reference.fields:
+        table = np.full((len(reference.fields), len(QUANTITIES), 2), np.nan, np.float32)
+        for row, field in zip(table, reference.fields, strict=True):
+            for column, quantity in enumerate(QUANTITIES):
+                row[column] = field.centre.get(quantity, np.nan), field.spread.get(quantity, np.nan)
+        arrays["field_boxes"] = np.array([_four(field.box_mm) for field in reference.fields], np.float32)
+        arrays["field_values"] = table
+        arrays["field_letters"] = np.array([field.letters for field in reference.fields], np.float32)
+    if reference.strokes is not None:
+        arrays["strokes"] = np.rint(reference.strokes * 255).astype(np.uint8)
+    if reference.portrait is not None:
+        arrays["portrait_box"] = np.array(_four(reference.portrait.box_mm), np.float32)
+        arrays["portrait_template"] = reference.portrait.template.astype(np.float16)
+        arrays["portrait_spread"] = reference.portrait.spread.astype(np.float16)
+    return arrays
+
+
+def _floats(arrays: Mapping[str, NDArray[np.generic]], name: str, dimensions: int) -> FloatImage:
+    found = arrays[name].astype(np.float32)
+    if found.ndim != dimensions or found.size > _MOST_VALUES:
+        raise ValueError(f"bad {name}")
+    return found
+
+
+def _read_personal(arrays: Mapping[str, NDArray[np.generic]], shape: tuple[int, int]) -> dict[str, Any]:
+    """Arguments of ``Reference``; a series learned before this was measured has none."""
+    made: dict[str, Any] = {}
+    if "field_boxes" in arrays:
+        boxes, values = _floats(arrays, "field_boxes", 2), _floats(arrays, "field_values", 3)
+        letters = _floats(arrays, "field_letters", 1)
+        if boxes.shape != (len(letters), 4) or values.shape != (len(letters), len(QUANTITIES), 2):
+            raise ValueError("bad fields")
+        if not np.isfinite(boxes).all() or not np.isfinite(letters).all():
+            raise ValueError("bad fields")
+        made["fields"] = tuple(
+            TextField(BoxMm(*map(float, box)), _by_quantity(row[:, 0]), _by_quantity(row[:, 1]), float(one))
+            for box, row, one in zip(boxes, values, letters, strict=True)
+        )
+    if "strokes" in arrays:
+        if arrays["strokes"].shape != shape or arrays["strokes"].dtype != np.uint8:
+            raise ValueError("bad strokes")
+        made["strokes"] = arrays["strokes"].astype(np.float32) / np.float32(255)
+    if "portrait_box" in arrays:
+        box = _floats(arrays, "portrait_box", 1)
+        template, spread = _floats(arrays, "portrait_template", 2), _floats(arrays, "portrait_spread", 2)
+        finite = np.isfinite(box).all() and np.isfinite(template).all() and np.isfinite(spread).all()
+        if len(box) != 4 or template.shape != spread.shape or not finite:
+            raise ValueError("bad portrait")
+        made["portrait"] = Portrait(BoxMm(*map(float, box)), template, spread)
+    return made
+
+
+def _by_quantity(values: FloatImage) -> dict[str, float]:
+    return {name: float(v) for name, v in zip(QUANTITIES, values, strict=True) if np.isfinite(v)}
 
 
 def _bytes(folder: Path, side: SideData, file: str) -> bytes:
@@ -154,9 +229,11 @@ def read_side(folder: Path, side: SideData) -> Reference:
             raise ValueError("shapes differ")
         patches = tuple(_patch(arrays, number) for number in range(64) if f"patch_{number}" in arrays)
         marks = _marks(arrays)
+        personal_print = _read_personal(arrays, shape)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError("series.statistics_invalid", series=folder.name, file=file) from error
-    return Reference(side.width_mm, side.height_mm, linear, spread, np.asarray(personal), patches, marks)
+    plain = Reference(side.width_mm, side.height_mm, linear, spread, np.asarray(personal), patches, marks)
+    return replace(plain, **personal_print)
 
 
 def _patch(arrays: Mapping[str, NDArray[np.generic]], number: int) -> FinePatch:
