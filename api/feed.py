@@ -145,7 +145,7 @@ class EventFeed:
     async def _live(self, listener: _Listener) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _LONGEST_S
-        while not listener.lost and loop.time() < deadline:
+        while not (listener.lost and listener.queue.empty()) and loop.time() < deadline:
             try:
                 async with asyncio.timeout(self._beat_s):
                     event = await listener.queue.get()

@@ -21,6 +21,7 @@ from dafec.errors import DafecError
 def main() -> int:
     screener = FakeScreener(os.environ.get("FAKE_LEVEL", "refer"))
     screener.before = lambda: time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
+    screener.before_complete = lambda: time.sleep(float(os.environ.get("FAKE_COMPLETE_SECONDS", "0")))
     try:
         settings = load_settings(port=int(sys.argv[1]), data=Path(sys.argv[2]), min_free_bytes=0)
         run_service(settings, lambda _: screener)
