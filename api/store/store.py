@@ -301,7 +301,7 @@ class Store:
             query = select(Screening).options(*whole).order_by(Screening.number.desc()).limit(limit + 1)
             query = query.where(seen_by(who))
             if after is not None:
-                number = session.scalar(select(Screening.number).where(Screening.id == after))
+                number = session.scalar(select(Screening.number).where(Screening.id == after, seen_by(who)))
                 if number is None:
                     return None
                 query = query.where(Screening.number < number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -83,6 +84,8 @@ class Somebody:
             headers.setdefault("Cookie", f"{COOKIE}={self.token}")
         if self.key:
             headers.setdefault("Authorization", f"Bearer {self.key}")
+            headers.setdefault("DAFEC-Time", str(int(time.time())))
+            headers.setdefault("DAFEC-Nonce", secrets.token_urlsafe(16))
         headers.setdefault("Origin", BASE)
         self.client.cookies.clear()
         answer = self.client.request(method, path, headers=headers, follow_redirects=False, **rest)
