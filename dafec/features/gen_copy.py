@@ -61,7 +61,7 @@ class Recapture:
         visible = page.images["visible"]
         if min(visible.shape[:2]) < 16 * _INSET_MM * page.px_per_mm / 4 or min(visible.shape[:2]) < 150:
             return self._report.result("undetermined", "too_small", region=region)
-        grid = measure_grid(visible, page.px_per_mm)
+        grid = measure_grid(page)
         values: dict[str, str | int | float] = {}
         measured: Measured | None = None
         if grid is not None:
@@ -87,7 +87,7 @@ class Recapture:
         region: BoxMm,
         values: dict[str, str | int | float],
     ) -> CheckResult:
-        colour = measure_colour(page.images["visible"], page.px_per_mm)
+        colour = measure_colour(page)
         if colour is None or colour.monochrome or measured is None:
             return self._report.result("undetermined", "no_colour", measured=measured, region=region, values=values)
         if page.outline_source == "frame":
@@ -115,4 +115,4 @@ def _infrared(context: CheckContext, page: Page) -> InfraredFigures | None:
     """What infrared shows; None without it, or where its frame is the visible one again."""
     if "ir" not in page.images or context.quality.has("repeats_visible", "ir"):
         return None
-    return measure_infrared(page.images["ir"], page.images["visible"], page.px_per_mm)
+    return measure_infrared(page)

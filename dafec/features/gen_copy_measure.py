@@ -19,11 +19,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dafec.features.gen_print_spectra import frequencies, page_spectra
+from dafec.capture import Light
+from dafec.features.gen_print_spectra import frequencies, spectra_of
+from dafec.page import Page
 
 __all__ = ["ColourFigures", "InfraredFigures", "measure_colour", "measure_grid", "measure_infrared"]
 
-_GRID = (6, 8)
+_EVERY = 2  # every other window of the page's spectra serves
 _LOWEST = 0.03  # cycles a pixel: below are tints
 _STRONGEST = 3  # bins averaged
 _SCALE_PX_PER_MM = 4.0
@@ -50,11 +52,12 @@ class InfraredFigures:
     likeness: float  # correlation of that with visible light's
 
 
-def measure_grid(image: NDArray[np.float32], px_per_mm: float) -> float | None:
+def measure_grid(page: Page) -> float | None:
     """The least imaginary coherence among three pairs of channels, 0..1; None for grey or tiny images."""
-    spectra = page_spectra(image, px_per_mm, _GRID) if image.ndim == 3 else None
-    if spectra is None:
+    every = spectra_of(page) if page.images["visible"].ndim == 3 else None
+    if every is None:
         return None
+    spectra = every[::_EVERY]
     power = (np.square(spectra.real) + np.square(spectra.imag)).sum(axis=0) + 1e-9
     counted = frequencies().radius > _LOWEST
     found = []
@@ -65,7 +68,12 @@ def measure_grid(image: NDArray[np.float32], px_per_mm: float) -> float | None:
     return min(found)
 
 
-def _small(image: NDArray[np.float32], px_per_mm: float) -> NDArray[np.float32]:
+def _small(page: Page, light: Light) -> NDArray[np.float32]:
+    """A light without its rim at four pixels a millimetre; made once for a page."""
+    return page.measured.get(("small", light), lambda: _reduced(page.images[light], page.px_per_mm))
+
+
+def _reduced(image: NDArray[np.float32], px_per_mm: float) -> NDArray[np.float32]:
     step = max(1, round(px_per_mm / (2 * _SCALE_PX_PER_MM)))
     inset = round(_INSET_MM * px_per_mm)
     inner = np.ascontiguousarray(image[inset:-inset:step, inset:-inset:step])
@@ -73,11 +81,11 @@ def _small(image: NDArray[np.float32], px_per_mm: float) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(inner, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def measure_colour(image: NDArray[np.float32], px_per_mm: float) -> ColourFigures | None:
-    """Chroma of a page in visible light, (h, w, 3), encoded 0..1; None for a grey image."""
-    if image.ndim != 3:
+def measure_colour(page: Page) -> ColourFigures | None:
+    """Chroma of a page in visible light; None for a grey image."""
+    if page.images["visible"].ndim != 3:
         return None
-    lab = cv2.cvtColor(_small(image, px_per_mm), cv2.COLOR_RGB2LAB)[::_THIN, ::_THIN]
+    lab = cv2.cvtColor(_small(page, "visible"), cv2.COLOR_RGB2LAB)[::_THIN, ::_THIN]
     raw = float(np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.99))
     height, width = lab.shape[:2]
     down, across = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -96,10 +104,10 @@ def _grey_detail(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(grey - cv2.GaussianBlur(grey, (0, 0), 2 * _SCALE_PX_PER_MM), dtype=np.float32)
 
 
-def measure_infrared(infrared: NDArray[np.float32], visible: NDArray[np.float32], px_per_mm: float) -> InfraredFigures:
-    """What is left of a page in infrared; both registered, encoded 0..1."""
-    small = _small(infrared, px_per_mm)
-    detail, other = _grey_detail(small), _grey_detail(_small(visible, px_per_mm))
+def measure_infrared(page: Page) -> InfraredFigures:
+    """What is left of a page in infrared, its visible light registered to it."""
+    small = _small(page, "ir")
+    detail, other = _grey_detail(small), _grey_detail(_small(page, "visible"))
     both = float(detail.std() * other.std())
     likeness = float(((detail - detail.mean()) * (other - other.mean())).mean()) / both if both > 1e-9 else 0.0
     return InfraredFigures(float(np.quantile(small, 0.9)), float(detail.std()), likeness)

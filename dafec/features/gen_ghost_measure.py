@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from dafec.capture import Light
 from dafec.errors import InstallationError
 from dafec.features.gen_photo_place import PhotoPlace
+from dafec.features.gen_words import reduced
 from dafec.features.zones import mrz_region
 from dafec.geometry import BoxMm
 from dafec.page import Page
@@ -162,7 +163,8 @@ def find_ghost(page: Page, photo: PhotoPlace) -> GhostPlace | None:
     Returns:
         The place, whoever's face it shows.
     """
-    whole = _smooth(_reduced(page.images["visible"], page.px_per_mm, _COARSE), 0.6)
+    small, scale = reduced(page, "visible")
+    whole = _smooth(_reduced(small, scale, _COARSE), 0.6)
     found = _best_place(page, whole, _mean_head(), _WIDTHS_MM, photo.box)
     if found is None or found.correlation < _MAYBE:
         return None

@@ -53,7 +53,7 @@ class PrintProcess:
         region = _inside(page)
         if context.quality.has("blurred", "visible"):
             return self._report.result("undetermined", "blurred", region=region)
-        figures = measure_print(page.images["visible"], page.px_per_mm)
+        figures = measure_print(page)
         if figures is None:
             return self._report.result("undetermined", "too_small", region=region)
         return self._judge(figures, region)

@@ -22,11 +22,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dafec.features.gen_print_spectra import frequencies, page_spectra, peaks_above
+from dafec.features.gen_print_spectra import frequencies, peaks_above, spectra_of
+from dafec.page import Page
 
 __all__ = ["PrintFigures", "measure_print"]
 
-_GRID = (9, 12)  # windows down and across
 _SCREEN_SHARE = 0.6  # a screen is in at least two fifths of the windows
 _COARSE_LPI = (98.0, 129.0)  # office toner; guilloches of straight lines reach up here too
 _FINE_LPI = (129.0, 330.0)
@@ -71,17 +71,16 @@ def _common_peak(
     return float(np.median(tops)), place
 
 
-def measure_print(image: NDArray[np.float32], px_per_mm: float) -> PrintFigures | None:
+def measure_print(page: Page) -> PrintFigures | None:
     """Measures what a page is made of.
 
     Args:
-        image: visible light, encoded 0..1; (h, w, 3) or (h, w).
-        px_per_mm: its scale.
+        page: with a visible image.
 
     Returns:
         The figures; None where the page is too small.
     """
-    spectra = page_spectra(image, px_per_mm, _GRID)
+    spectra, px_per_mm = spectra_of(page), page.px_per_mm
     if spectra is None:
         return None
     power = np.square(spectra.real) + np.square(spectra.imag) + np.float32(_FLOOR)

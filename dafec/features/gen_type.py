@@ -29,6 +29,7 @@ from dafec.capture import Light
 from dafec.features.contract import CheckContext, CheckResult, Outcome
 from dafec.features.gen_type_measure import CharPrint, ZonePrint, measure_zone
 from dafec.features.mrz_context import region_of, result
+from dafec.features.quick_stats import median_beside
 from dafec.geometry import BoxMm
 from dafec.ocr.types import MrzRead
 from dafec.outline import MRZ_LAYOUT
@@ -73,12 +74,7 @@ class Outlier:
 
 def _around(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each value less the median of its neighbours."""
-    found = np.zeros(len(values))
-    for i in range(len(values)):
-        near = np.r_[values[max(0, i - _NEIGHBOURS) : i], values[i + 1 : i + 1 + _NEIGHBOURS]]
-        near = near[np.isfinite(near)]
-        found[i] = values[i] - np.median(near) if len(near) >= 3 else np.nan
-    return found
+    return np.asarray(values - median_beside(values, _NEIGHBOURS, 3), np.float64)
 
 
 def _own_place(chars: Sequence[CharPrint], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dafec.errors import InstallationError
+from dafec.features.quick_stats import median_beside, quick_quantile
 from dafec.features.zones import local_paper
 from dafec.ocr.types import ALPHABET, MrzRead
 from dafec.page import Page
@@ -36,6 +37,7 @@ _SEARCH_MM = 0.55
 _MARGIN_MM = 1.2  # of the strip above and below the cells
 _ASIDE_MM = 3.4  # before the first and behind the last character's centre
 _NEIGHBOURS = 4  # to either side, for the running median
+_TRIED = 3
 _CORE = 140  # template coverage that is inside a stroke even where the print is blurred
 
 
@@ -95,6 +97,15 @@ def _softened(blur_mm: float) -> NDArray[np.float32]:
     return np.stack([cv2.GaussianBlur(cell, (0, 0), blur_mm * scale) for cell in cells]).astype(np.float32)
 
 
+@cache
+def _places(blur_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]:
+    """For every glyph its strokes' cores, all it covers as softened (0 or 1), and how much that is."""
+    cells, _ = _templates()
+    soft = _softened(blur_mm)
+    near = (soft > 0.02).astype(np.float32)
+    return np.asarray(cells * 255 > _CORE), near, np.asarray(soft.sum(axis=(1, 2)), np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Raw:
     """Columns over the characters of one line."""
@@ -152,43 +163,76 @@ def _locate(window: NDArray[np.float32], template: NDArray[np.float32]) -> tuple
     return float(best), x + dx, y + dy, x, y
 
 
-def _measure_line(
-    strips: tuple[NDArray[np.float32], NDArray[np.float32] | None],
-    box: tuple[float, float, float, float],
-    centres_mm: FloatArray,
-    kinds: NDArray[np.intp],
-    blur_mm: float,
-) -> _Raw:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    """One printed line, ready to measure."""
+
+    visible: NDArray[np.float32]  # darkness at the templates' resolution
+    infrared: NDArray[np.float32] | None
+    box: tuple[float, float, float, float]  # of the strip on the page, millimetres
+    centres_mm: FloatArray
+    kinds: NDArray[np.intp]
+
+    def window(self, number: int) -> tuple[NDArray[np.float32], int, int] | None:
+        """Where a character is looked for, and its top left in the strip; None off the strip or on plain paper."""
+        cells, scale = _templates()
+        height, width = cells.shape[1:]
+        reach = round(_SEARCH_MM * scale)
+        x_mm, y_mm = self.centres_mm[number]
+        x0 = round((x_mm - self.box[0]) * scale - width / 2) - reach
+        y0 = round((y_mm - self.box[1]) * scale - height / 2) - reach
+        found = self.visible[max(y0, 0) : y0 + height + 2 * reach, max(x0, 0) : x0 + width + 2 * reach]
+        if y0 < 0 or x0 < 0 or found.shape != (height + 2 * reach, width + 2 * reach):
+            return None
+        # Plain paper has no spread; every third row and column tell.
+        return (found, x0, y0) if float(found[::3, ::3].std()) >= 1e-3 else None
+
+
+def _measure_line(line: _Line, blur_mm: float) -> _Raw:
     cells, scale = _templates()
     soft = _softened(blur_mm)
+    core, near, covered = _places(blur_mm)
     height, width = cells.shape[1:]
-    reach = round(_SEARCH_MM * scale)
-    visible, infrared = strips
     rows: list[tuple[float, ...]] = []
-    for number, ((x_mm, y_mm), kind) in enumerate(zip(centres_mm, kinds, strict=True)):
-        x0 = round((x_mm - box[0]) * scale - width / 2) - reach
-        y0 = round((y_mm - box[1]) * scale - height / 2) - reach
-        window = visible[max(y0, 0) : y0 + height + 2 * reach, max(x0, 0) : x0 + width + 2 * reach]
-        if y0 < 0 or x0 < 0 or window.shape != (height + 2 * reach, width + 2 * reach) or float(window.std()) < 1e-3:
+    for number, kind in enumerate(line.kinds.tolist()):
+        looked_at = line.window(number)
+        if looked_at is None:
             continue
+        window, x0, y0 = looked_at
         score, dx, dy, x, y = _locate(window, soft[kind])
         cell = window[y : y + height, x : x + width]
-        core = cells[kind] * 255 > _CORE
-        near = soft[kind] > 0.02
-        contrast = float(np.quantile(cell[core], 0.6))
-        weight = float((cell * near).sum()) / max(contrast, 0.02) / float(soft[kind].sum())
+        ink = float(np.vdot(cell, near[kind]))
+        contrast = quick_quantile(cell[core[kind]], 0.6)
+        weight = ink / max(contrast, 0.02) / float(covered[kind])
         ratio = np.nan
-        if infrared is not None:
-            below = infrared[y0 + y : y0 + y + height, x0 + x : x0 + x + width]
+        if line.infrared is not None:
+            below = line.infrared[y0 + y : y0 + y + height, x0 + x : x0 + x + width]
             if below.shape == cell.shape:
-                ratio = float((below * near).sum()) / max(float((cell * near).sum()), 1e-3)
-        rows.append(
-            (number, kind, box[0] + (x0 + dx + width / 2) / scale, box[1] + (y0 + dy + height / 2) / scale, score,
-             contrast, weight, ratio)
-        )  # fmt: skip
+                ratio = float(np.vdot(below, near[kind])) / max(ink, 1e-3)
+        x_mm, y_mm = line.box[0] + (x0 + dx + width / 2) / scale, line.box[1] + (y0 + dy + height / 2) / scale
+        rows.append((number, kind, x_mm, y_mm, score, contrast, weight, ratio))
     table = np.array(rows, np.float64).reshape(-1, 8)
     whole = table[:, :2].astype(np.intp)
     return _Raw(whole[:, 0], whole[:, 1], *(table[:, column] for column in range(2, 8)))
+
+
+def _choose_blur(lines: list[_Line]) -> float:
+    """The softness of the template that fits best, tried on every third character."""
+    chosen, score = _BLURS_MM[0], -1.0
+    windows = [
+        (found[0], int(line.kinds[number]))
+        for line in lines
+        for number in range(0, len(line.kinds), _TRIED)
+        if (found := line.window(number)) is not None
+    ]
+    for blur_mm in _BLURS_MM:
+        soft = _softened(blur_mm)
+        fits = [float(cv2.matchTemplate(window, soft[kind], cv2.TM_CCOEFF_NORMED).max()) for window, kind in windows]
+        middle = float(np.median(fits)) if fits else -1.0
+        if middle <= score:
+            break
+        chosen, score = blur_mm, middle
+    return chosen
 
 
 def _spread(values: FloatArray) -> float:
@@ -210,13 +254,9 @@ def _fit(t: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _relative(values: FloatArray) -> FloatArray:
     """Each value over the median of its neighbours, itself left out."""
-    found = np.full(len(values), np.nan)
-    for i in range(len(values)):
-        around = np.r_[values[max(0, i - _NEIGHBOURS) : i], values[i + 1 : i + 1 + _NEIGHBOURS]]
-        around = around[np.isfinite(around)]
-        if len(around) >= 3 and np.median(around) > 1e-3:
-            found[i] = values[i] / np.median(around)
-    return found
+    around = median_beside(values, _NEIGHBOURS, 3)
+    usable = np.isfinite(around) & (around > 1e-3)
+    return np.asarray(np.divide(values, around, out=np.full(len(values), np.nan), where=usable), np.float64)
 
 
 def _by_kind(raws: list[_Raw], column: str) -> list[FloatArray]:
@@ -287,7 +327,7 @@ def measure_zone(page: Page, read: MrzRead, *, infrared: bool) -> ZonePrint | No
 def _measure_zone(page: Page, read: MrzRead, *, infrared: bool) -> ZonePrint | None:
     page_from_frame = np.asarray(np.linalg.inv(page.frame_from_page), np.float64)
     cells, scale = _templates()
-    prepared = []
+    prepared: list[_Line] = []
     for line in read.lines:
         if len(line.chars) < 8:
             return None
@@ -296,19 +336,13 @@ def _measure_zone(page: Page, read: MrzRead, *, infrared: bool) -> ZonePrint | N
         around = np.array([_ASIDE_MM, cells.shape[1] / scale / 2 + _MARGIN_MM])
         low, high = centres.min(axis=0) - around, centres.max(axis=0) + around
         box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
-        strips = tuple(_cut(page, light, box) for light in ("visible", "ir") if light == "visible" or infrared)
-        prepared.append(((strips[0], strips[1] if infrared else None), box, centres, kinds))
-    best: tuple[float, list[_Raw]] | None = None
-    score = -1.0
-    for blur_mm in _BLURS_MM:
-        raws = [_measure_line(*part, blur_mm) for part in prepared]
-        if any(len(raw.index) < 0.8 * len(line.chars) for raw, line in zip(raws, read.lines, strict=True)):
-            return None
-        mean = float(np.median(np.concatenate([raw.correlation for raw in raws])))
-        if mean <= score:
-            break
-        best, score = (blur_mm, raws), mean
-    return _gather(best[1], read, best[0]) if best is not None else None
+        below = _cut(page, "ir", box) if infrared else None
+        prepared.append(_Line(_cut(page, "visible", box), below, box, centres, kinds))
+    blur_mm = _choose_blur(prepared)
+    raws = [_measure_line(line, blur_mm) for line in prepared]
+    if any(len(raw.index) < 0.8 * len(line.chars) for raw, line in zip(raws, read.lines, strict=True)):
+        return None
+    return _gather(raws, read, blur_mm)
 
 
 def _cut(page: Page, light: str, box: tuple[float, float, float, float]) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dafec.capture import Light
 from dafec.features.gen_photo_place import find_photo
+from dafec.features.quick_stats import quick_quantile
 from dafec.features.zones import mrz_region
 from dafec.geometry import BoxMm
 from dafec.page import Page
@@ -81,6 +82,10 @@ class Word:
 
 def reduced(page: Page, light: Light) -> tuple[Field, float]:
     """A light at about ``SCALE`` pixels a millimetre, (h, w) or (h, w, 3), and its true scale; never enlarged."""
+    return page.measured.get(("reduced", light), lambda: _reduced(page, light))
+
+
+def _reduced(page: Page, light: Light) -> tuple[Field, float]:
     image = page.images[light]
     step = max(1, round(page.px_per_mm / SCALE))
     if step == 1:
@@ -170,16 +175,15 @@ def find_words(page: Page, visible: Field, scale: float) -> list[Word]:
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((3, max(3, round(_GAP_MM * scale)) | 1), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     words: list[Word] = []
-    for n in range(1, count):
+    wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    sized = (high >= _HEIGHT_MM[0] * scale) & (high <= _HEIGHT_MM[1] * scale)
+    sized &= (wide >= 1.0 * scale) & (wide <= 70 * scale)
+    for n in np.flatnonzero(sized[1:count]) + 1:
         x, y, w, h = (int(v) for v in stats[n, :4])
-        if not _HEIGHT_MM[0] * scale <= h <= _HEIGHT_MM[1] * scale or w < 1.0 * scale or w > 70 * scale:
-            continue
-        inside = (labels[y : y + h, x : x + w] == n) & (ink[y : y + h, x : x + w] > 0)
-        area = int(inside.sum())
+        area = int(np.count_nonzero((labels[y : y + h, x : x + w] == n) & (ink[y : y + h, x : x + w] > 0)))
         # Text covers between a tenth and six tenths of its box; a solid block or a scatter of dots does not.
-        if not 0.12 <= area / (w * h) <= 0.65:
-            continue
-        words.append(Word((x, y, x + w, y + h), area))
+        if 0.12 <= area / (w * h) <= 0.65:
+            words.append(Word((x, y, x + w, y + h), area))
     return sorted(words, key=lambda word: -word.ink_px)
 
 
@@ -203,10 +207,10 @@ def find_prints(page: Page, picture: Picture, photo: BoxMm | None) -> list[Print
             continue
         window = word.window(picture.ink.shape, 0)
         ink, paper = picture.ink[window], picture.paper[window]
-        if float(np.median(paper)) < _GROUND * level:
+        if quick_quantile(paper, 0.5) < _GROUND * level:
             continue
-        core = ink > 0.6 * float(np.quantile(ink, 0.97))
-        depth = float(np.median(ink[core]))
+        core = ink > 0.6 * quick_quantile(ink, 0.97)
+        depth = quick_quantile(ink[core], 0.5)
         pixels = picture.image[window]
         # The paper's tint round the strokes, by channel; grey pictures have one.
         channels = pixels.reshape(*pixels.shape[:2], -1)

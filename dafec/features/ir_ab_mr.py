@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from dafec.capture import Light
 from dafec.features.contract import CheckContext, CheckResult
 from dafec.features.gen_result import Measured, Reporter
+from dafec.features.quick_stats import quick_quantile
 from dafec.features.zones import crop, decode_srgb, local_paper, mrz_region
 from dafec.geometry import BoxMm
 from dafec.outline import MRZ_LAYOUT
@@ -50,6 +51,7 @@ _BLANK = 0.18  # darkness that nothing in the zone reaches where the ink is gone
 _PAPER_RANGE = (0.02, 0.99)  # linear light; outside it the infrared frame is unlit or saturated
 _MIN_NOISE = 2e-4  # linear; a real sensor is never flatter
 _VANISHED = 0.3  # of the line's ratio: the character is not there in infrared
+_THIN = 3  # every third pixel gives the same quantiles of a zone
 _RIM_MM = 2.5  # the page's rim shows edge light and the glass
 _LLR_FAILED = 4.0
 _LLR_ALTERED = 3.0
@@ -91,7 +93,7 @@ def _line_mask(page: Page, region: BoxMm, shape: tuple[int, ...]) -> NDArray[np.
 
 def _strokes(darkness: NDArray[np.float32], lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Print at half its depth or deeper, within the lines."""
-    depth = float(np.quantile(darkness[lines], 0.96)) if lines.any() else 0.0
+    depth = quick_quantile(darkness[lines][::_THIN], 0.96) if lines.any() else 0.0
     return np.asarray(lines & (darkness > max(0.5 * depth, 0.08)))
 
 
@@ -101,8 +103,8 @@ def _integrals(
     """Darkness of either light round the strokes, less the paper's own texture."""
     paper = ~near
     # Every fourth pixel gives the same median at a quarter of the cost.
-    floor_v = float(np.median(visible[paper][::4])) if paper.any() else 0.0
-    floor_i = float(np.median(infrared[paper][::4])) if paper.any() else 0.0
+    floor_v = quick_quantile(visible[paper][::4], 0.5) if paper.any() else 0.0
+    floor_i = quick_quantile(infrared[paper][::4], 0.5) if paper.any() else 0.0
     return np.where(near, visible - floor_v, 0).astype(np.float32), np.where(near, infrared - floor_i, 0).astype(
         np.float32
     )
@@ -143,7 +145,7 @@ def _measure(page: Page, region: BoxMm, infrared: NDArray[np.float32]) -> _Contr
     integral_v, integral_i = _integrals(visible, infrared, np.asarray(near))
     ratio = float(np.clip(integral_i.sum() / max(float(integral_v.sum()), 1e-6), 0.0, 1.2))
     vanished = _vanished(page, region, integral_v, integral_i, ratio)
-    pcs_visible, pcs_infrared = (float(np.quantile(d[strokes], 0.75)) for d in (visible, infrared))
+    pcs_visible, pcs_infrared = (quick_quantile(d[strokes], 0.75) for d in (visible, infrared))
     return _Contrast(pcs_visible, pcs_infrared, ratio, vanished)
 
 
@@ -169,8 +171,8 @@ class MrzInfraredContrast:
         if page is None or region is None or region.width < 20 or region.height < 4:
             return self._report.result("undetermined", "no_zone")
         infrared, paper = _darkness(page, "ir", region)
-        level = float(np.median(paper))
-        noise = float(np.std(infrared * paper))
+        level = quick_quantile(paper[::_THIN, ::_THIN], 0.5)
+        noise = float(np.std(infrared[::_THIN, ::_THIN] * paper[::_THIN, ::_THIN]))
         if not _PAPER_RANGE[0] <= level <= _PAPER_RANGE[1] or noise < _MIN_NOISE:
             return self._report.result("undetermined", "exposure", region=region, values={"paper": round(level, 3)})
         registration = page.registration.get("ir")

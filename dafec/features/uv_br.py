@@ -145,6 +145,28 @@ def _exposure(uv: NDArray[np.float32], scale: float, paper: _Paper) -> _Exposure
     return _Exposure(float(np.quantile(peak, 0.998)), share, level, enough)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """A page's ultraviolet frame with what all its regions are compared with; measured once for a page."""
+
+    uv: NDArray[np.float32]  # thinned
+    scale: float  # pixels a millimetre
+    paper: _Paper | None  # of the whole page; None where it is too small
+    exposure: _Exposure | None
+
+
+def _frame(page: Page) -> _Frame:
+    return page.measured.get("uv_frame", lambda: _look_at(page))
+
+
+def _look_at(page: Page) -> _Frame:
+    uv, scale = _thin(page, "uv")
+    uv = np.ascontiguousarray(uv)
+    inner = crop(uv, _full_page(page), scale)
+    paper = _paper(inner)
+    return _Frame(uv, scale, paper, _exposure(inner, scale, paper) if paper is not None else None)
+
+
 def _unusable(quality: Quality, whole: _Paper, exposure: _Exposure) -> str | None:
     """Why a frame says nothing about any paper; None where it does."""
     if exposure.brightest < _UNLIT or whole.brightness < _UNLIT_PAPER:
@@ -198,12 +220,11 @@ class UvBrightness:
         region = self._region(page)
         if region is None:
             return self._result("not_supported", "no_region")
-        uv, scale = _thin(page, "uv")
-        whole = _paper(crop(uv, _full_page(page), scale))
-        paper = _paper(crop(uv, region, scale))
-        if whole is None or paper is None:
+        frame = _frame(page)
+        whole, exposure = frame.paper, frame.exposure
+        paper = whole if self.id == "UV-BR-FU" else _paper(crop(frame.uv, region, frame.scale))
+        if whole is None or exposure is None or paper is None:
             return self._result("undetermined", "no_region", region=region)
-        exposure = _exposure(crop(uv, _full_page(page), scale), scale, whole)
         unusable = _unusable(context.quality, whole, exposure)
         if unusable is not None:
             return self._result("undetermined", unusable, paper, exposure, region)
@@ -262,9 +283,7 @@ def substrate_brightness(page: Page, quality: Quality) -> float | None:
     """
     if "uv" not in page.images or quality.has("unregistered", "uv"):
         return None
-    uv, scale = _thin(page, "uv")
-    inner = crop(uv, _full_page(page), scale)
-    paper = _paper(inner)
-    if paper is None or _unusable(quality, paper, _exposure(inner, scale, paper)) is not None:
+    frame = _frame(page)
+    if frame.paper is None or frame.exposure is None or _unusable(quality, frame.paper, frame.exposure) is not None:
         return None
-    return paper.brightness
+    return frame.paper.brightness

@@ -63,6 +63,11 @@ def lattice(height=900, width=1300, period=2.7, angle=0.6, depth=0.15):
     return np.repeat((0.6 + depth * dots)[:, :, None], 3, axis=2).astype(np.float32)
 
 
+def page_with(image):
+    """The specimen's page showing another picture at 400 dpi."""
+    return replace(specimen().page, images={"visible": image}, px_per_mm=400 / 25.4)
+
+
 def unreadable(context, kind="blurred"):
     issue = QualityIssue(kind, "visible", 900.0, 420.0, "um", (), f"quality.{kind}.visible")
     return replace(context, quality=replace(context.quality, issues=(issue,)))
@@ -172,7 +177,7 @@ def test_a_value_that_is_no_number_becomes_aborted():
 
 @pytest.mark.parametrize("period", [2.3, 2.7, 3.0])
 def test_a_screen_is_measured_at_its_frequency(period):
-    found = measure_print(lattice(period=period), 400 / 25.4)
+    found = measure_print(page_with(lattice(period=period)))
     assert found is not None
     assert found.fine_peak > 3
     assert found.fine_lpi == pytest.approx(400 / period, abs=7)  # a bin of the spectrum
@@ -181,7 +186,7 @@ def test_a_screen_is_measured_at_its_frequency(period):
 def test_noise_has_no_order_and_lines_have():
     rng = np.random.default_rng(3)
     noise = (0.5 + 0.2 * rng.standard_normal((900, 1300, 3))).astype(np.float32)
-    found = measure_print(noise, 400 / 25.4)
+    found = measure_print(page_with(noise))
     assert found is not None
     assert found.order < 1.0
 
@@ -191,10 +196,10 @@ def test_stripes_of_three_colours_are_out_of_phase_and_grey_ones_are_not():
     wave = [0.5 + 0.3 * np.cos(2 * np.pi * (x / 4.3 - place / 3)) for place in range(3)]
     coloured = np.broadcast_to(np.stack(wave, axis=1)[None], (900, 1300, 3)).astype(np.float32)
     same = np.repeat(coloured[:, :, :1], 3, axis=2)
-    assert measure_grid(coloured, 400 / 25.4) == pytest.approx(0.87, abs=0.03)
-    assert measure_grid(same, 400 / 25.4) < 0.05
-    assert measure_grid(same[:, :, 0], 400 / 25.4) is None
-    assert measure_colour(same[:, :, 0], 400 / 25.4) is None
+    assert measure_grid(page_with(coloured)) == pytest.approx(0.87, abs=0.03)
+    assert measure_grid(page_with(same)) < 0.05
+    assert measure_grid(page_with(same[:, :, 0])) is None
+    assert measure_colour(page_with(same[:, :, 0])) is None
 
 
 def test_ratios_are_capped_and_grow_from_genuine_to_forged():
