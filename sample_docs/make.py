@@ -64,7 +64,7 @@ SAMPLES = (
         expired=True,
     ),
     Sample("td1-card", "identity card, side with the zone", "QTL-ID-2-2025", 107, "reader-b", only_page=2),
-    Sample("td1-both-sides", "residence card, both sides", "QWH-IR-1-2022", 108, "reader-e"),
+    Sample("td1-both-sides", "residence card, both sides", "QWH-IR-1-2022", 208, "reader-e"),
     Sample("td2-card", "identity card of TD2 size", "QND-I-1-2016", 109, "reader-d"),
     Sample(
         "td2-flatbed", "identity card, anywhere on an A4 glass", "QZC-I-1-2013", 110, "flatbed-a", lights=("visible",)
