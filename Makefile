@@ -68,10 +68,15 @@ $(VENV)/bin/python:
 		exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+# The scripts of others that the examiner's pages load; the desk works without them, so only CI insists.
+THIRD_PARTY = $(BIN)/python scripts/fetch_third_party.py || [ -z "$$CI" ]
+
+$(VENV)/.installed: pyproject.toml api/viewer/third_party.toml | $(VENV)/bin/python
 	$(PIP) --editable .
+	$(THIRD_PARTY)
 	@touch $@
 
-$(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed-%: pyproject.toml api/viewer/third_party.toml | $(VENV)/bin/python
 	$(PIP) --editable ".[$*]"
+	$(THIRD_PARTY)
 	@touch $@ $(VENV)/.installed

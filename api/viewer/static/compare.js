@@ -3,7 +3,7 @@
 /* global OpenSeadragon */
 
 // Never above three changes a second (WCAG 2.3.1); one a second where less motion is asked for.
-const MOST_CHANGES_A_SECOND = 3;
+const MOST_CHANGES_A_SECOND = 2.8;
 const SLOW = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export class Compare {
