@@ -216,8 +216,8 @@ MEASURES: dict[MeasureKind, Measure] = {
     "field_glow": Measure("share", 1.0, 0.05, "high", 150.0),
     "field_lines": Measure("share", 1.5, 0.12, "high", 150.0),
     "letter_ink": Measure("share", 1.0, 0.08, "high", 250.0),
-    "place": Measure("mm", 3.0, 0.08, "high", 150.0),
-    "overlay": Measure("share", 1.2, 0.08, "low", 150.0),
+    "place": Measure("mm", 3.0, 0.10, "high", 150.0),
+    "overlay": Measure("share", 1.2, 0.05, "low", 150.0),
     "border": Measure("ratio", 3.0, 0.03, "high", 150.0),
     "picture_level": Measure("ratio", 1.5, 0.05, "both", 100.0),
 }

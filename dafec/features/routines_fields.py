@@ -17,15 +17,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dafec.features.routines_material import REFERENCE_PX_PER_MM, FloatImage, Material, TextField, box_slice
+from dafec.features.routines_material import REFERENCE_PX_PER_MM, Material, TextField, box_slice
 from dafec.features.routines_text import (
     QUANTITIES,
     PrintedField,
     Quantity,
-    dark_print,
     find_words,
     printed_fields,
     stroke_map,
+    words_of,
 )
 from dafec.geometry import BoxMm
 
@@ -35,9 +35,9 @@ __all__ = [
     "field_boxes",
     "infrared_share",
     "learn_fields",
+    "learn_places",
     "letter_departure",
     "place_shift",
-    "print_frequency",
 ]
 
 _MOST_CAPTURES = 0.6  # share of captures that have a word at a place that belongs to a field
@@ -51,8 +51,11 @@ _LEAST_LETTERS = 4
 _TALL = 0.7  # of the field's median letter height: points and dashes fall away
 _STROKE = 0.45  # as ``routines_text`` finds words
 _REACH_MM = 3.0
-_CONSTANT = 0.85  # share of captures a pixel is dark in that belongs to static print
-_FOUND = 0.25  # correlation of personal print with the series' below which nothing can be said of its place
+_CONSTANT = 0.85  # share of captures a pixel is dark in that belongs to print that never changes
+_CHANGING = 0.3  # share of a field's print that differs among captures
+_ANCHORED_MM = 0.35  # how alike the left ends of a field's words have to be
+_AGREED_MM = 0.3  # how alike displacements of fields have to be
+_LEAST_PLACES, _MOST_FIELDS = 3, 0.4  # fields that have to agree on a displacement: at least, as a share of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +111,17 @@ def _median(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return found
 
 
-def learn_fields(boxes: Sequence[BoxMm], prints: Sequence[Sequence[PrintedField | None]]) -> tuple[TextField, ...]:
+def learn_fields(
+    boxes: Sequence[BoxMm],
+    prints: Sequence[Sequence[PrintedField | None]],
+    places: Sequence[tuple[float, float, bool]],
+) -> tuple[TextField, ...]:
     """What the fields of a series are printed with.
 
     Args:
         boxes: of the fields.
         prints: of each capture, as ``printed_fields`` gives them for these boxes.
+        places: as ``learn_places`` gives them for these boxes.
 
     Returns:
         One for each box, in order; a quantity that few captures have, or of a pale field, is absent.
@@ -140,7 +148,8 @@ def learn_fields(boxes: Sequence[BoxMm], prints: Sequence[Sequence[PrintedField 
             centres[index][quantity] = float(centre[index])
             spreads[index][quantity] = float(spread[at])
     letters = [_letter_spread([one[index] for one in prints]) for index in range(len(boxes))]
-    return tuple(TextField(*one) for one in zip(boxes, centres, spreads, letters, strict=True))
+    known = [(left, middle) if tells else None for left, middle, tells in places]
+    return tuple(TextField(*one) for one in zip(boxes, centres, spreads, letters, known, strict=True))
 
 
 def _letters(printed: PrintedField | None) -> tuple[NDArray[np.float64], list[BoxMm]]:
@@ -233,33 +242,58 @@ def infrared_share(material: Material, place: BoxMm) -> float | None:
     return float(np.exp(np.median(found))) if found else None
 
 
-def print_frequency(materials: Sequence[Material], spared: Sequence[BoxMm]) -> FloatImage:
-    """How often a pixel is dark print that is not always there, 0..1; (h, w)."""
-    often = np.mean([stroke_map(material) > _STROKE for material in materials], axis=0)
-    constant = cv2.dilate((often >= _CONSTANT).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    often[constant] = 0
-    for box in spared:
-        often[box_slice(box, often.shape)] = 0
-    return np.asarray(often, np.float32)
+def _changing(box: BoxMm, materials: Sequence[Material]) -> bool:
+    """Whether what a field says differs from document to document."""
+    at = box_slice(box, materials[0].reference.shape)
+    dark = np.stack([stroke_map(material)[at] > _STROKE for material in materials])
+    often = dark.mean(axis=0)
+    ever = often > 0
+    return bool(ever.any()) and float((often[ever] < _CONSTANT).mean()) > _CHANGING
+
+
+def learn_places(boxes: Sequence[BoxMm], materials: Sequence[Material]) -> list[tuple[float, float, bool]]:
+    """Left end and middle of what fields say, millimetres, and whether their place tells that of personal print."""
+    made = []
+    every = [find_words(material) for material in materials]
+    for box in boxes:
+        found = [words_of(box, words) for words in every]
+        there = [one for one in found if one is not None]
+        if len(there) < 3:
+            made.append((box.x, box.y + box.height / 2, False))
+            continue
+        lefts = np.array([one.x for one in there])
+        middles = np.array([one.y + one.height / 2 for one in there])
+        left = float(np.median(lefts))
+        anchored = float(np.median(np.abs(lefts - left))) < _ANCHORED_MM
+        made.append((left, float(np.median(middles)), anchored and _changing(box, materials)))
+    return made
 
 
 def place_shift(material: Material) -> float | None:
-    """How far a page's personal print lies from the series', millimetres; None where too little is found."""
-    reference = material.reference
-    known = reference.strokes
-    if known is None or float(known.max()) < 0.1:
+    """How far a page's personal print lies from the series', millimetres; None where too little agrees.
+
+    Every changing field that begins at a fixed place votes for the displacements that bring one of the page's words to
+    it; the displacement most fields agree on is that of the print.
+    """
+    s = REFERENCE_PX_PER_MM
+    fields = [field for field in material.reference.fields if field.place is not None]
+    words = np.array([(x0 / s, (y0 + y1) / 2 / s) for x0, y0, _, y1 in find_words(material)]).reshape(-1, 2)
+    if len(fields) < _LEAST_PLACES or not len(words):
         return None
-    dark = (stroke_map(material) > _STROKE).astype(np.float32)
-    static = (dark_print(reference.linear["visible"]) > _STROKE).astype(np.uint8)
-    dark[cv2.dilate(static, np.ones((3, 3), np.uint8)) > 0] = 0
-    if reference.portrait is not None:
-        dark[box_slice(reference.portrait.box_mm, dark.shape)] = 0
-    sigma = 0.22 * REFERENCE_PX_PER_MM
-    own, wanted = (cv2.GaussianBlur(image, (0, 0), sigma) for image in (dark, known))
-    reach = round(_REACH_MM * REFERENCE_PX_PER_MM)
-    template = np.ascontiguousarray(wanted[reach:-reach, reach:-reach])
-    response = cv2.matchTemplate(own, template, cv2.TM_CCORR_NORMED)
-    y, x = np.unravel_index(int(response.argmax()), response.shape)
-    if float(response[y, x]) < _FOUND:
+    votes = []
+    for number, field in enumerate(fields):
+        apart = words - np.array(field.place)
+        near = apart[np.abs(apart).max(axis=1) <= _REACH_MM]
+        votes += [(number, *one) for one in near]
+    if not votes:
         return None
-    return float(np.hypot(int(y) - reach, int(x) - reach)) / REFERENCE_PX_PER_MM
+    table = np.array(votes)
+    best, members = -1.0, table[:0]
+    for _, dx, dy in votes:
+        close = table[np.hypot(table[:, 1] - dx, table[:, 2] - dy) <= _AGREED_MM]
+        agreed = len(np.unique(close[:, 0])) - 0.01 * float(np.hypot(dx, dy))
+        if agreed > best:
+            best, members = agreed, close
+    if len(np.unique(members[:, 0])) < max(_LEAST_PLACES, _MOST_FIELDS * len(fields)):
+        return None
+    return float(np.hypot(*np.median(members[:, 1:], axis=0)))

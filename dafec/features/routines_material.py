@@ -144,6 +144,7 @@ class TextField:
     centre: Mapping[str, float]  # by quantity, against the median of the page's fields
     spread: Mapping[str, float]  # one sigma of it
     letters: float = 1.0  # one sigma of letters' infrared share within the field
+    place: tuple[float, float] | None = None  # left end and middle, where it tells the place of personal print
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +159,6 @@ class Reference:
     patches: tuple[FinePatch, ...] = ()
     marks: Mapping[str, Mapping[Light, FloatImage]] = field(default_factory=dict)  # of counterfeits, by check name
     fields: tuple[TextField, ...] = ()
-    strokes: FloatImage | None = None  # how often a pixel is dark print, 0..1, what is always dark left out; (h, w)
     portrait: Portrait | None = None
 
     @property

@@ -47,6 +47,7 @@ __all__ = [
     "find_words",
     "printed_fields",
     "stroke_map",
+    "words_of",
 ]
 
 Quantity = Literal["ir", "depth", "width", "edge", "ground", "tinge", "glow", "lines"]
@@ -334,7 +335,7 @@ def _ground(grounds: _Grounds, box: BoxMm, shape: tuple[int, int]) -> dict[str, 
     return made
 
 
-def _words_of(field: BoxMm, words: Sequence[tuple[int, int, int, int]]) -> BoxMm | None:
+def words_of(field: BoxMm, words: Sequence[tuple[int, int, int, int]]) -> BoxMm | None:
     """The box of the words that stand in a field's line and reach into it."""
     s = REFERENCE_PX_PER_MM
     x0, y0, x1, y1 = field.x * s, field.y * s, (field.x + field.width) * s, (field.y + field.height) * s
@@ -365,7 +366,7 @@ def printed_fields(material: Material, fields: Sequence[BoxMm]) -> list[PrintedF
     grounds = _Grounds.of(material)
     found: list[PrintedField | None] = []
     for field in fields:
-        box = _words_of(field, words)
+        box = words_of(field, words)
         cuts = _cuts(material, box) if box is not None else None
         if box is None or cuts is None:
             found.append(None)

@@ -153,7 +153,7 @@ def _align_light(page: Page, reference: Reference, light: Light, direct: FloatAr
     coded = moving
     if found.reliable:
         coded = _warp(reduced, shrink @ matrix, reference.shape)
-        closer_by = closer_map(known, stretched_bytes(channel_mean(coded)))
+        closer_by = closer_map(reference, light, stretched_bytes(channel_mean(coded)))
         if closer_by is not None:
             matrix = matrix @ closer_by
             coded = _warp(reduced, shrink @ matrix, reference.shape)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dafec.features.routines_fields import field_boxes, learn_fields, print_frequency
+from dafec.features.routines_fields import field_boxes, learn_fields, learn_places
 from dafec.features.routines_material import Reference
 from dafec.features.routines_portrait import learn_portrait
 from dafec.features.routines_text import PrintedField, printed_fields
@@ -61,7 +61,6 @@ def _with_personal(
         portrait = learn_portrait(portraits[0], learned.materials, without, reference.portrait)
     return replace(
         reference,
-        fields=learn_fields(boxes, [prints[index] for index in kept]),
-        strokes=print_frequency(materials, portraits),
+        fields=learn_fields(boxes, [prints[index] for index in kept], learn_places(boxes, materials)),
         portrait=portrait,
     )

@@ -282,7 +282,7 @@ _LEAST_USEFUL: dict[MeasureKind, float] = {
     "continuity": -0.2,
     "fibres": 0.5,
     "stroke": 0.1,
-    "overlay": 0.2,
+    "overlay": 0.12,  # where nothing crosses the portrait it is below a tenth
 }
 _MOST_USEFUL: dict[MeasureKind, float] = {
     "absence": 0.75,

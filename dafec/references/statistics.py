@@ -119,9 +119,9 @@ def _pack_personal(reference: Reference) -> dict[str, NDArray[np.generic]]:
                 row[column] = field.centre.get(quantity, np.nan), field.spread.get(quantity, np.nan)
         arrays["field_boxes"] = np.array([_four(field.box_mm) for field in reference.fields], np.float32)
         arrays["field_values"] = table
+        places = [(np.nan, np.nan) if field.place is None else field.place for field in reference.fields]
+        arrays["field_places"] = np.array(places, np.float32)
         arrays["field_letters"] = np.array([field.letters for field in reference.fields], np.float32)
-    if reference.strokes is not None:
-        arrays["strokes"] = np.rint(reference.strokes * 255).astype(np.uint8)
     if reference.portrait is not None:
         arrays["portrait_box"] = np.array(_four(reference.portrait.box_mm), np.float32)
         arrays["portrait_template"] = reference.portrait.template.astype(np.float16)
@@ -136,24 +136,27 @@ def _floats(arrays: Mapping[str, NDArray[np.generic]], name: str, dimensions: in
     return found
 
 
-def _read_personal(arrays: Mapping[str, NDArray[np.generic]], shape: tuple[int, int]) -> dict[str, Any]:
+def _read_personal(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, Any]:
     """Arguments of ``Reference``; a series learned before this was measured has none."""
     made: dict[str, Any] = {}
     if "field_boxes" in arrays:
         boxes, values = _floats(arrays, "field_boxes", 2), _floats(arrays, "field_values", 3)
-        letters = _floats(arrays, "field_letters", 1)
-        if boxes.shape != (len(letters), 4) or values.shape != (len(letters), len(QUANTITIES), 2):
+        letters, places = _floats(arrays, "field_letters", 1), _floats(arrays, "field_places", 2)
+        count = len(letters)
+        if (boxes.shape, values.shape, places.shape) != ((count, 4), (count, len(QUANTITIES), 2), (count, 2)):
             raise ValueError("bad fields")
         if not np.isfinite(boxes).all() or not np.isfinite(letters).all():
             raise ValueError("bad fields")
         made["fields"] = tuple(
-            TextField(BoxMm(*map(float, box)), _by_quantity(row[:, 0]), _by_quantity(row[:, 1]), float(one))
-            for box, row, one in zip(boxes, values, letters, strict=True)
+            TextField(
+                BoxMm(*map(float, box)),
+                _by_quantity(row[:, 0]),
+                _by_quantity(row[:, 1]),
+                float(one),
+                (float(place[0]), float(place[1])) if np.isfinite(place).all() else None,
+            )
+            for box, row, one, place in zip(boxes, values, letters, places, strict=True)
         )
-    if "strokes" in arrays:
-        if arrays["strokes"].shape != shape or arrays["strokes"].dtype != np.uint8:
-            raise ValueError("bad strokes")
-        made["strokes"] = arrays["strokes"].astype(np.float32) / np.float32(255)
     if "portrait_box" in arrays:
         box = _floats(arrays, "portrait_box", 1)
         template, spread = _floats(arrays, "portrait_template", 2), _floats(arrays, "portrait_spread", 2)
@@ -229,7 +232,7 @@ def read_side(folder: Path, side: SideData) -> Reference:
             raise ValueError("shapes differ")
         patches = tuple(_patch(arrays, number) for number in range(64) if f"patch_{number}" in arrays)
         marks = _marks(arrays)
-        personal_print = _read_personal(arrays, shape)
+        personal_print = _read_personal(arrays)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError("series.statistics_invalid", series=folder.name, file=file) from error
     plain = Reference(side.width_mm, side.height_mm, linear, spread, np.asarray(personal), patches, marks)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dafec.features.routines_material import REFERENCE_PX_PER_MM, Reference, stretched_bytes
 from dafec.geometry import FloatArray
@@ -23,9 +23,11 @@ __all__ = ["Straightened", "closer_map", "straighten"]
 
 _GRID = (10, 7)
 _PATCH_MM = 9.0
-_NEAR_MM, _REACH_MM = 0.9, 2.0  # where patches are looked for: on a page that lies nearly right, on one that is askew
+_NEAR_MM, _REACH_MM = 0.9, 2.3  # where patches are looked for: on a page that lies nearly right, on one that is askew
 _PEAK = 0.35  # normalised cross-correlation a patch must reach
-_LEAST_PATCHES, _LEAST_SHARE = 14, 0.5
+_LEAST_PATCHES, _LEAST_SHARE = 10, 0.5
+_STEADY = 0.3  # how constant a pixel has to be
+_CONSTANT_SHARE = 0.45  # of a patch that has to be constant
 _CLOSE_PX, _TOLERANCE_PX = 0.7, 1.2
 _WORTH_PX = 1.0  # of the reference: a corner that the affine map found leaves farther off
 
@@ -56,53 +58,73 @@ def _subpixel(response: NDArray[np.float32], y: int, x: int) -> tuple[float, flo
     return y + moved[0], x + moved[1]
 
 
-def _pairs(known: NDArray[np.uint8], moving: NDArray[np.uint8], reach_mm: float) -> tuple[FloatArray, FloatArray]:
-    """Centres of patches on the reference and where they are on the moving picture, (n, 2) each."""
-    fixed, other = _edges(known), _edges(moving)
-    height, width = known.shape
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Patches found on a moving picture."""
+
+    source: FloatArray  # their centres on the reference, (n, 2)
+    target: FloatArray  # where they are on the moving picture
+    asked: int  # how many patches hold enough print that every document has
+
+    def enough(self, inside: ArrayLike | None) -> bool:
+        """Whether those that agree on a map are most of what was asked for."""
+        count = 0 if inside is None else int(np.sum(np.asarray(inside)))
+        return count >= max(_LEAST_PATCHES, round(_LEAST_SHARE * self.asked))
+
+
+def _pairs(reference: Reference, light: Light, moving: NDArray[np.uint8], reach_mm: float) -> _Pairs:
+    """Match patches of what is constant: personal print lies where its printer put it, not where the page is."""
+    steady = (reference.weight[light] > _STEADY).astype(np.float32)
+    fixed, other = _edges(reference.pictures[light]) * steady, _edges(moving)
+    height, width = fixed.shape
     half, reach = round(_PATCH_MM * REFERENCE_PX_PER_MM / 2), round(reach_mm * REFERENCE_PX_PER_MM)
-    source, target = [], []
+    source, target, asked = [], [], 0
     for y in np.linspace(half + reach, height - half - reach - 1, _GRID[1]).astype(int):
         for x in np.linspace(half + reach, width - half - reach - 1, _GRID[0]).astype(int):
-            patch = fixed[y - half : y + half, x - half : x + half]
+            place = (slice(y - half, y + half), slice(x - half, x + half))
+            if float(steady[place].mean()) < _CONSTANT_SHARE:
+                continue
+            asked += 1
             window = other[y - half - reach : y + half + reach, x - half - reach : x + half + reach]
-            response = np.asarray(cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED), np.float32)
+            response = np.asarray(cv2.matchTemplate(window, fixed[place], cv2.TM_CCOEFF_NORMED), np.float32)
             dy, dx = (int(v) for v in np.unravel_index(int(response.argmax()), response.shape))
             if response[dy, dx] >= _PEAK and 0 < dy < 2 * reach and 0 < dx < 2 * reach:
                 fine_y, fine_x = _subpixel(response, dy, dx)
                 source.append((x, y))
                 target.append((x + fine_x - reach, y + fine_y - reach))
-    return np.array(source, np.float64).reshape(-1, 2), np.array(target, np.float64).reshape(-1, 2)
+    return _Pairs(np.array(source, float).reshape(-1, 2), np.array(target, float).reshape(-1, 2), asked)
 
 
-def closer_map(known: NDArray[np.uint8], moving: NDArray[np.uint8]) -> FloatArray | None:
+def closer_map(reference: Reference, light: Light, moving: NDArray[np.uint8]) -> FloatArray | None:
     """The affine map that brings a page that lies nearly right closer to its reference.
 
     Args:
-        known: the reference's picture, (h, w).
-        moving: the page's on the same raster.
+        reference: the reference.
+        light: its light.
+        moving: the page's picture on the same raster.
 
     Returns:
-        Reference pixels to moving pixels; None where too few patches agree.
+        Reference pixels to moving pixels; None where too few patches agree, near by or within two millimetres.
     """
-    source, target = _pairs(known, moving, _NEAR_MM)
-    if len(source) < _LEAST_PATCHES:
-        return None
-    found, inside = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=_CLOSE_PX)
-    if found is None or int(inside.sum()) < max(_LEAST_PATCHES, _LEAST_SHARE * len(source)):
-        return None
-    return np.vstack([found, [0.0, 0.0, 1.0]])
+    for reach_mm in (_NEAR_MM, _REACH_MM):
+        pairs = _pairs(reference, light, moving, reach_mm)
+        if len(pairs.source) < _LEAST_PATCHES:
+            continue
+        found, inside = cv2.estimateAffine2D(
+            pairs.source, pairs.target, method=cv2.RANSAC, ransacReprojThreshold=_CLOSE_PX
+        )
+        if found is not None and pairs.enough(inside):
+            return np.vstack([found, [0.0, 0.0, 1.0]])
+    return None
 
 
-def _fit(known: NDArray[np.uint8], moving: NDArray[np.uint8]) -> FloatArray | None:
+def _fit(reference: Reference, light: Light, moving: NDArray[np.uint8]) -> FloatArray | None:
     """Reference pixels to moving pixels; None where patches do not agree on a projective map."""
-    source, target = _pairs(known, moving, _REACH_MM)
-    if len(source) < _LEAST_PATCHES:
+    pairs = _pairs(reference, light, moving, _REACH_MM)
+    if len(pairs.source) < _LEAST_PATCHES:
         return None
-    found, inside = cv2.findHomography(source, target, cv2.RANSAC, _TOLERANCE_PX)
-    if found is None or int(inside.sum()) < max(_LEAST_PATCHES, _LEAST_SHARE * len(source)):
-        return None
-    return np.asarray(found, np.float64)
+    found, inside = cv2.findHomography(pairs.source, pairs.target, cv2.RANSAC, _TOLERANCE_PX)
+    return np.asarray(found, np.float64) if found is not None and pairs.enough(inside) else None
 
 
 def _apart_px(one: FloatArray, other: FloatArray, shape: tuple[int, int]) -> float:
@@ -127,7 +149,6 @@ def straighten(
     Returns:
         The straight page; None where an affine map serves, or nothing better is found.
     """
-    known = reference.pictures[light]
     size = (reference.shape[1], reference.shape[0])
     shown = page.images[light]
     grey = np.asarray(shown if shown.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(shown), cv2.COLOR_RGB2GRAY))
@@ -135,7 +156,7 @@ def straighten(
     total = matrix
     for _ in range(2):
         moving = stretched_bytes(np.asarray(cv2.warpPerspective(grey, total, size, flags=flags), np.float32))
-        found = _fit(known, moving)
+        found = _fit(reference, light, moving)
         if found is None:
             return None
         total = total @ found
