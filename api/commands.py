@@ -20,6 +20,10 @@ def serve(
         Path | None,
         typer.Option(help="Folder of the database and the images [data]; made where it is missing.", file_okay=False),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="File of settings in TOML, with the scanners that are attached.", dir_okay=False),
+    ] = None,
     allow_network: Annotated[  # noqa: FBT002 - Typer makes the flag of it
         bool,
         typer.Option(
@@ -45,7 +49,8 @@ def serve(
 
     Everything stays on this computer: the page at / takes the images of a document and shows the verdict, and
     /api/v1/screenings does the same for programs (description at /api/v1/openapi.json). Ctrl-C finishes what was
-    begun. Further settings are environment variables that begin with DAFEC_SERVICE_.
+    begun. Further settings stand in a file (--config) or are environment variables that begin with DAFEC_SERVICE_;
+    dafec settings lists them all.
     """
     from api.serve import run_service
     from api.settings import load_settings
@@ -55,6 +60,7 @@ def serve(
             host=host,
             port=port,
             data=data,
+            config=config,
             allow_network=allow_network or None,
             allowed_hosts=tuple(allowed_host) if allowed_host else None,
             access="locked" if locked else None,

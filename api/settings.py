@@ -1,7 +1,8 @@
 """Settings of the service: name, default, help. They enter once, at the top; nothing deeper reads them by itself.
 
-Each comes from the command line, else from the environment variable ``DAFEC_SERVICE_<NAME>``, else from its default. A
-variable with that prefix that names no setting is refused: a misspelt limit must not be a limit that is not there.
+Each comes from the command line, else from the environment variable ``DAFEC_SERVICE_<NAME>``, else from the file of
+settings that ``config`` names, else from its default. A variable with that prefix, or a name in the file, that names no
+setting is refused: a misspelt limit must not be a limit that is not there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.scanners.config import ScannerConfig
+from api.settings_file import merged_settings
 from api.store.places import StorePlaces
 from api.store.retention import RetentionPolicy
 from dafec.errors import UsageError
@@ -219,12 +221,14 @@ def load_settings(**given: Any) -> Settings:
         The validated settings.
 
     Raises:
-        UsageError: ``settings.unknown``, ``settings.invalid``, ``serve.network_refused`` for a host beyond this
-            machine without ``allow_network``, ``serve.tls_needed`` for one without TLS, ``serve.tls_files_needed``.
+        UsageError: ``settings.unknown``, ``settings.invalid``, ``settings.file_unreadable``, ``settings.file_invalid``;
+            ``serve.network_refused`` for a host beyond this machine without ``allow_network``, ``serve.tls_needed``
+            for one without TLS, ``serve.tls_files_needed``.
     """
     _refuse_unknown_variables(os.environ)
+    values, _ = merged_settings(given, os.environ, ENVIRONMENT_PREFIX, Settings.model_fields)
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"

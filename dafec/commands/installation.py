@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,21 +50,38 @@ def settings(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,  # noqa: FBT002
     lang: Annotated[Language, typer.Option(envvar="DAFEC_LANGUAGE", help="Language of messages.")] = "en",
 ) -> None:
-    """List every setting: name, value, default and what it does.
+    """List every setting: name, value, default, where the value comes from and what it does.
 
-    Set one by its environment variable, for example DAFEC_PRIOR=0.01. The service has further settings; they begin
-    with DAFEC_SERVICE_ and are described by 'dafec serve --help'.
+    Set one by its environment variable, for example DAFEC_PRIOR=0.01. Those that begin with DAFEC_SERVICE_ belong to
+    the service; they may stand in its file of settings too, which DAFEC_SERVICE_CONFIG names.
     """
+    rows = table(("setting", "value", "default", "source", "help"), lang, whole=("setting",))
+    for entry in _listed():
+        if as_json:
+            print_json(entry)
+            continue
+        shown = (printable(str(entry[key])) for key in ("value", "default", "source"))
+        rows.add_row(entry["name"], *shown, entry["help"] or "")
+    if not as_json:
+        console().print(rows)
+
+
+def _listed() -> Iterator[dict[str, Any]]:
+    """The core's settings, then those of whatever is installed beside it, from the entry points ``dafec.settings``."""
+    from importlib.metadata import entry_points
+
     from dafec.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
     current = load_settings()
-    rows = table(("setting", "value", "default", "help"), lang)
     for name, field in Settings.model_fields.items():
         variable = f"{ENVIRONMENT_PREFIX}{name}".upper()
-        value = getattr(current, name)
-        if as_json:
-            print_json({"name": variable, "value": value, "default": field.default, "help": field.description})
-        else:
-            rows.add_row(variable, printable(str(value)), str(field.default), field.description or "")
-    if not as_json:
-        console().print(rows)
+        said = any(variable == key.upper() for key in os.environ)
+        yield {
+            "name": variable,
+            "value": getattr(current, name),
+            "default": field.default,
+            "source": variable if said else "default",
+            "help": field.description,
+        }
+    for entry in sorted(entry_points(group="dafec.settings"), key=lambda entry: entry.name):
+        yield from entry.load()()
