@@ -54,6 +54,7 @@ LOCAL = [
     if forger.id in ("F1", "F2", "F3", "F4", "F6", "F7")
     for method in forger.methods
     for code in (TWO_SIDES, REPEATED, VISA)
+    if method in forger.methods_for(load_series(code))
 ]
 
 
