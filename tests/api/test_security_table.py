@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from service_fakes import FakeScreener
 
 from api.app import create_app
 from api.security.access import LoggedInRule, PublicRule, require
+from api.security.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from api.security.permission_table import columns, opens, permission_table, route_rows
 from api.security.permissions import ROLE_PERMISSIONS, Permission, Role
+from api.security.throttle import OF_ADDRESS, OF_NAME
 from api.settings import Settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
@@ -143,6 +146,25 @@ def test_every_permission_is_open_to_somebody() -> None:
 def test_the_committed_table_is_the_generated_one() -> None:
     committed = DOCUMENT.read_text("utf-8").split(BEGIN, 1)[1].split(END, 1)[0].strip()
     assert committed == permission_table()
+
+
+def test_every_test_the_document_names_exists() -> None:
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", DOCUMENT.read_text("utf-8")))
+    source = "".join(file.read_text("utf-8") for file in DOCUMENT.parents[1].glob("tests/**/test_*.py"))
+    assert len(named) > 50
+    assert named - set(re.findall(r"def (test_[a-z0-9_]+)\(", source)) == set()
+
+
+def test_limits_in_the_document_are_those_of_the_code() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    settings = Settings()
+    assert f"{settings.session_idle_minutes:g} minutes without use" in " ".join(text.split())
+    assert f"after {settings.session_absolute_hours:g} hours in any case" in " ".join(text.split())
+    assert f"After {OF_NAME.free} failures of a name, or {OF_ADDRESS.free} from an address" in text
+    assert f"**Passwords**: {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters" in text
+    named = {word for word in re.findall(r"`([a-z_]+)` (?:is|names)", text)}
+    assert {"second_factor", "breached_passwords"} <= named
+    assert named <= set(Settings.model_fields)
 
 
 if __name__ == "__main__":  # writes the table anew
