@@ -268,7 +268,9 @@ class VerdictInfo(_Model):
     """What the desk is told."""
 
     level: Level = Field(description="no_anomaly, look, refer or not_checked.")
-    llr: float = Field(description="Sum over the checks that count, after the caps of the decision function.")
+    llr: float = Field(description="Natural-log likelihood ratio, forged against genuine, calibrated.")
+    evidence: float = Field(default=0.0, description="Sum of what counts, after the caps, before calibration.")
+    credit: float = Field(default=0.0, ge=0.0, le=1.0, description="Share of the mandatory minimum that passed.")
     probability: Fraction = Field(description="Of a forged document at the stated prior.")
     prior: Fraction = Field(description="Share of forged documents the site assumes before looking.")
     reasons: list[str] = Field(description="Ids of the checks behind the level, heaviest first.")

@@ -182,6 +182,8 @@ def verdict_info(verdict: Verdict) -> VerdictInfo:
     return VerdictInfo(
         level=verdict.level,
         llr=verdict.llr,
+        evidence=verdict.evidence,
+        credit=verdict.credit,
         probability=verdict.probability,
         prior=verdict.prior,
         reasons=list(verdict.reasons),

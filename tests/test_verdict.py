@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from importlib.resources import files
 from typing import get_args
 
 import pytest
@@ -257,3 +258,33 @@ def test_the_order_of_the_checks_does_not_matter_for_level_and_ratio(
 @given(st.lists(st.builds(result, st.sampled_from(IDS), st.just("undetermined"), llrs), max_size=8), situations)
 def test_undetermined_checks_alone_never_refer(results: list[CheckResult], situation: Situation) -> None:
     assert decide(results, situation=situation).level != "refer"
+
+
+def calibrated(slope: float, offset: float) -> bytes:
+    data = files("dafec").joinpath("features/data/decision.toml").read_text(encoding="utf-8")
+    lines = [f"slope = {slope}" if line.startswith("slope") else line for line in data.splitlines()]
+    lines = [f"offset = {offset}" if line.startswith("offset") else line for line in lines]
+    return "\n".join(lines).encode()
+
+
+def test_the_stated_ratio_is_calibrated_and_the_level_is_not() -> None:
+    plain, dull = load_decision(calibrated(1.0, 0.0)), load_decision(calibrated(0.5, -2.0))
+    failed = swap(clean(), DIGITS, "failed", 3.0)
+    one, other = (decide(failed, situation=KNOWN, decision=decision) for decision in (plain, dull))
+    assert one.level == other.level == "refer"
+    assert one.evidence == other.evidence == one.llr
+    assert other.credit == pytest.approx(2 / 3, abs=1e-3)
+    assert other.llr == pytest.approx(0.5 * one.evidence - 2.0 * other.credit, abs=1e-3)
+
+
+def test_credit_is_for_what_passed_alone() -> None:
+    assert decide(clean(), situation=KNOWN).credit == 1.0
+    assert decide([], situation=KNOWN).credit == 0.0
+    nothing = decide([], situation=KNOWN, decision=load_decision(calibrated(0.5, -2.0)))
+    assert nothing.llr == 0.0
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(0.0, 0.0), (1.0, 0.5), (9.0, 0.0), (1.0, -50.0)])
+def test_a_calibration_out_of_range_is_refused(slope: float, offset: float) -> None:
+    with pytest.raises(InstallationError):
+        load_decision(calibrated(slope, offset))

@@ -59,6 +59,8 @@ def screen_folder(job: tuple[Path, tuple[str, ...]]) -> dict[str, Any]:
         "mrz_right": list(report.mrz.lines) == truth["mrz"],
         "level": report.verdict.level,
         "llr": report.verdict.llr,
+        "evidence": report.verdict.evidence,
+        "credit": report.verdict.credit,
         "checks": {c.id: [c.result, c.value, c.llr] for c in report.checks},
         "ms": report.timings_ms,
     }
