@@ -32,7 +32,7 @@ from dafec.geometry import BoxMm
 from dafec.page import Page
 from dafec.quality import luminance
 
-__all__ = ["GhostLikeness", "GhostPlace", "compare_ghost", "find_ghost"]
+__all__ = ["GhostLikeness", "GhostPlace", "HeadPlace", "compare_ghost", "find_ghost", "find_head"]
 
 Field = NDArray[np.float32]
 
@@ -43,6 +43,7 @@ _RATIOS = tuple(float(r) for r in np.geomspace(0.28, 0.68, 10))  # ghost's width
 _CLEAR = 0.68  # correlation with the mean head: ghosts of eight series show 0.70 to 0.93, other print at most 0.63
 _MAYBE = 0.50
 _OWN = 0.85  # correlation with the portrait itself: its ghosts show 0.87 and more, other print at most 0.69
+_FITS = (0.72, 0.8, 0.88, 0.96, 1.04)  # of the portrait's width, for the mean head's own portrait
 _SOFT_MM = 0.25
 _BAND_MM = (0.2, 0.9)
 _AWAY_MM = 3.0
@@ -65,6 +66,14 @@ class GhostPlace:
         width, height = self.width_mm, 1.28 * self.width_mm
         x, y = self.centre_mm
         return BoxMm(x - width / 2, y - 0.43 * height, width, height)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPlace:
+    """Where the head is in a portrait."""
+
+    box: BoxMm
+    correlation: float  # with the mean head
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +104,42 @@ def _mean_head() -> Field:
     )
 
 
-def _head_of(photo: BoxMm) -> BoxMm:
+def _head_within(photo: BoxMm) -> BoxMm:
+    """Where the head is in a portrait as ISO/IEC 39794-5 has it."""
     return BoxMm(
         photo.x + _HEAD[0] * photo.width,
         photo.y + _HEAD[1] * photo.height,
         (_HEAD[2] - _HEAD[0]) * photo.width,
         (_HEAD[3] - _HEAD[1]) * photo.height,
     )
+
+
+def find_head(page: Page, photo: PhotoPlace) -> HeadPlace:
+    """The head in a portrait, whose own border may have been found a little wide or narrow.
+
+    Args:
+        page: with a visible image.
+        photo: its portrait.
+
+    Returns:
+        Where the mean head fits best in and about the portrait.
+    """
+    small, scale = reduced(page, "visible")
+    box = photo.box
+    around = BoxMm(box.x - _AWAY_MM, box.y - _AWAY_MM, box.width + 2 * _AWAY_MM, box.height + 2 * _AWAY_MM)
+    picture, head = _cut(small, around, scale, _COARSE), _mean_head()
+    best = HeadPlace(_head_within(box), 0.0)
+    if picture is None:
+        return best
+    picture = _smooth(picture, 0.6)
+    for ratio in _FITS:
+        across = max(6, round(ratio * box.width * (_HEAD[2] - _HEAD[0]) * _COARSE))
+        size = (across, round(across * head.shape[0] / head.shape[1]))
+        correlation, at = _match(picture, np.asarray(cv2.resize(head, size, interpolation=cv2.INTER_AREA), np.float32))
+        if correlation > best.correlation:
+            x, y = max(around.x, 0.0) + at[0] / _COARSE, max(around.y, 0.0) + at[1] / _COARSE
+            best = HeadPlace(BoxMm(x, y, size[0] / _COARSE, size[1] / _COARSE), correlation)
+    return best
 
 
 def _reduced(image: Field, px_per_mm: float, wanted: float) -> Field:
@@ -170,7 +208,7 @@ def find_ghost(page: Page, photo: PhotoPlace) -> GhostPlace | None:
         return None
     if found.correlation >= _CLEAR:
         return found
-    own = _cut(page.images["visible"], _head_of(photo.box), page.px_per_mm, _COARSE)
+    own = _cut(page.images["visible"], _head_within(photo.box), page.px_per_mm, _COARSE)
     if own is None:
         return None
     widths = tuple(ratio * photo.box.width for ratio in _RATIOS)
@@ -186,19 +224,19 @@ def _match(area: Field, head: Field) -> tuple[float, tuple[int, int]]:
     return float(best), (int(at[0]), int(at[1]))
 
 
-def compare_ghost(page: Page, photo: PhotoPlace, ghost: GhostPlace, light: Light) -> GhostLikeness | None:
+def compare_ghost(page: Page, head: HeadPlace, ghost: GhostPlace, light: Light) -> GhostLikeness | None:
     """How much the ghost is the portrait again.
 
     Args:
         page: with that light.
-        photo: its portrait.
+        head: of its portrait.
         ghost: as found.
         light: to compare in.
 
     Returns:
         The figures at the best size and place; None where the page's rim leaves no room for them.
     """
-    image, source = page.images[light], _head_of(photo.box)
+    image, source = page.images[light], head.box
     width = ghost.width_mm * (_HEAD[2] - _HEAD[0])
     height = width * source.height / source.width
     around = BoxMm(
@@ -209,15 +247,15 @@ def compare_ghost(page: Page, photo: PhotoPlace, ghost: GhostPlace, light: Light
     )
     rough = _cut(image, around, page.px_per_mm, _MIDDLE)
     fine = _cut(image, around, page.px_per_mm, _FINE)
-    head = _cut(image, source, page.px_per_mm, _FINE * 0.75)  # a ghost is at most three quarters as wide
-    if rough is None or fine is None or head is None:
+    own = _cut(image, source, page.px_per_mm, _FINE * 0.75)  # a ghost is at most three quarters as wide
+    if rough is None or fine is None or own is None:
         return None
     rough, soft = _smooth(rough, _SOFT_MM * _MIDDLE), _smooth(fine, _SOFT_MM * _FINE)
-    sized = [(_match(rough, _sized(head, k * width, height / width, _MIDDLE))[0], k) for k in _SPREAD]
+    sized = [(_match(rough, _sized(own, k * width, height / width, _MIDDLE))[0], k) for k in _SPREAD]
     centre = max(sized)[1]
-    near = [(*_match(soft, _sized(head, centre * k * width, height / width, _FINE)), centre * k) for k in _NEAR]
+    near = [(*_match(soft, _sized(own, centre * k * width, height / width, _FINE)), centre * k) for k in _NEAR]
     whole, at, k = max(near, key=lambda one: one[0])
-    raw = _sized(head, k * width, height / width, _FINE, soft=False)
+    raw = _sized(own, k * width, height / width, _FINE, soft=False)
     detail, contrast = _detail(fine, raw, at)
     size = (raw.shape[1] / _FINE, raw.shape[0] / _FINE)
     box = BoxMm(max(around.x, 0) + at[0] / _FINE, max(around.y, 0) + at[1] / _FINE, *size)
