@@ -4,7 +4,7 @@
     dafec specimens --series all --count 36 --forgery F1 --seed 503 --out runs/ghost/F1
     python -m benchmarks.ghost runs/ghost/*/*
 
-A capture counts where its document has a ghost. Forged means the portrait, and not the ghost with it, was exchanged: F1,
+A capture counts where its document has a ghost. Forged: the portrait, and not the ghost with it, was exchanged: F1,
 the methods of F2 that keep the ghost, and swapped faces of P3. Everything else has the portrait the state printed, or a
 ghost that was exchanged with it and contradicts nothing.
 """
