@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench train samples clean
+.PHONY: help run test lint format bench train samples bundle clean
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -55,6 +55,11 @@ train: $(VENV)/.installed-train ## train the models anew (hours), put them into 
 
 samples: $(VENV)/.installed-train ## draw sample_docs/ anew
 	$(BIN)/python sample_docs/make.py
+
+BUNDLE ?= build/dafec-bundle
+EXTRAS ?= centre
+bundle: $(VENV)/.installed ## a folder that installs DAFEC on a computer without network (BUNDLE=, EXTRAS=)
+	PYTHON=$(CURDIR)/$(BIN)/python packaging/make_bundle.sh $(BUNDLE) $(EXTRAS)
 
 clean: ## remove the environment and everything that can be made again
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,140 @@
+"""The offline bundle: made, installed with the network off, and used; and the unit that runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from api.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+PACKAGING = ROOT / "packaging"
+#: Without pip's settings of this computer: they name places the bundle must not need.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "DAFEC_"))}
+
+
+def no_network() -> list[str]:
+    """What runs a command without any network; empty where this account may not."""
+    command = ["unshare", "--map-root-user", "--net"]
+    allowed = shutil.which("unshare") and subprocess.run([*command, "true"], capture_output=True, check=False)
+    return command if allowed and allowed.returncode == 0 else []
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bundle") / "dafec"
+    made = subprocess.run(
+        [PACKAGING / "make_bundle.sh", out],
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode and "No matching distribution" in made.stderr + made.stdout:
+        pytest.skip("the package registry cannot be reached, and a bundle is made of its wheels")
+    assert made.returncode == 0, made.stderr[-2000:]
+    return out
+
+
+def install(bundle: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*no_network(), bundle / "install.sh", "--only", target],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_bundle_installs_and_screens_with_the_network_off(bundle: Path, tmp_path: Path) -> None:
+    target = tmp_path / "opt dafec"  # a blank in the name, too
+    for _ in range(2):  # the second time as an update
+        done = install(bundle, target)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert sorted(path.name for path in target.iterdir()) == ["docs", "venv"]
+    command = [target / "venv" / "bin" / "python", "-m", "dafec.cli"]
+    sample = ROOT / "sample_docs" / "td3-forged-birth"
+    screened = subprocess.run(
+        [*no_network(), *command, "screen", sample, "--json"],
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert screened.returncode == 1, screened.stderr[-2000:]
+    assert json.loads(screened.stdout)["verdict"]["level"] == "refer"
+    with subprocess.Popen(
+        [*command, "serve", "--port", "0", "--data", tmp_path / "data"],
+        env={**ENVIRONMENT, "DAFEC_SERVICE_MIN_FREE_BYTES": "0"},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as service:
+        assert service.stdout is not None
+        url = service.stdout.readline().strip().removeprefix("DAFEC: ")
+        try:
+            assert httpx2.get(f"{url}/readyz", timeout=30).status_code == 200
+            assert "html" in httpx2.get(url, timeout=30).headers["content-type"]
+        finally:
+            service.terminate()
+
+
+@pytest.mark.slow
+def test_damaged_bundle_is_refused_before_anything_is_installed(bundle: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    wheel = next((copy / "wheels").glob("dafec-*.whl"))
+    wheel.write_bytes(wheel.read_bytes()[:-1] + b"x")
+    done = install(copy, tmp_path / "opt")
+    assert done.returncode != 0
+    assert "damaged" in done.stderr
+    assert not (tmp_path / "opt").exists()
+
+
+def test_scripts_are_valid_and_the_installed_files_are_there() -> None:
+    for script in ("install.sh", "make_bundle.sh"):
+        subprocess.run(["bash", "-n", PACKAGING / script], check=True)
+        assert os.access(PACKAGING / script, os.X_OK)
+    text = (PACKAGING / "install.sh").read_text()
+    for name in ("dafec.service", "service.toml"):
+        assert name in text
+        assert (PACKAGING / name).is_file()
+
+
+def test_settings_of_the_package_can_be_used(tmp_path: Path) -> None:
+    settings = load_settings(config=PACKAGING / "service.toml")
+    assert (settings.access, str(settings.data), settings.scanners) == ("locked", "/var/lib/dafec", ())
+    commented = (PACKAGING / "service.toml").read_text()
+    (tmp_path / "example.toml").write_text(commented[commented.index("# [[scanners]]") :].replace("# ", ""))
+    (scanner,) = load_settings(config=tmp_path / "example.toml").scanners
+    assert scanner.driver == "folder"
+
+
+def test_unit_is_valid_and_closed() -> None:
+    unit = (PACKAGING / "dafec.service").read_text()
+    stop_s = int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[1])  # type: ignore[index]
+    assert stop_s > Settings().stop_timeout_s + 30
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed")
+    path = PACKAGING / "dafec.service"
+    checked = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=25", path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout[-500:]
+    verified = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+    faults = [line for line in verified.stderr.splitlines() if "is not executable" not in line and "dafec" in line]
+    assert faults == []
