@@ -13,9 +13,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import cv2
+
 from api.case_pictures import Layer, reference_layer, reference_picture
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
+from api.pictures import crop_box, light_of_check
 from api.security.audit_entry import AuditEvent, actor
 from api.store import Store
 from api.tiles import PyramidCache
@@ -206,6 +209,35 @@ class References:
             return tuple(layer for layer in layers if layer is not None)
 
         return await self._run(find)
+
+    async def crop(self, screening_id: str, check_id: str) -> bytes:
+        """The same place of the series' reference that a check's crop shows, in the check's light, as PNG.
+
+        Raises:
+            ServiceError: ``screening.no_region`` where the series or the place is not known.
+        """
+        return await self._run(self._crop, screening_id, check_id)
+
+    def _crop(self, screening_id: str, check_id: str) -> bytes:
+        record = self._store.get(screening_id)
+        if record is None:
+            raise ServiceError("screening.not_found", status=404)
+        report = parse_report(record.report)
+        check = next((one for one in report.checks if one.id == check_id), None)
+        document = report.document
+        if check is None or check.region_mm is None or document.series is None or not document.width_mm:
+            raise ServiceError("screening.no_region", status=404)
+        reference = self._library().reference(document.series, "data")
+        light = light_of_check(check_id, tuple(reference.linear))
+        pixels = reference_picture(reference, light)
+        scale = pixels.shape[1] / reference.width_mm
+        left, top, width, height = (round(value * scale) for value in crop_box(document, check.region_mm))
+        cut = pixels[top : top + height, left : left + width]
+        order = cv2.cvtColor(cut, cv2.COLOR_RGB2BGR) if cut.ndim == 3 else cut
+        done, encoded = cv2.imencode(".png", order) if cut.size else (False, None)
+        if not done or encoded is None:
+            raise ServiceError("screening.no_region", status=404)
+        return encoded.tobytes()
 
     async def tile(self, code: str, light: Light, place: tuple[int, int, int]) -> bytes:
         """A tile of a series' reference, as PNG. Raises InputError, ServiceError ``picture.no_tile``."""

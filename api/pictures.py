@@ -16,7 +16,7 @@ from api.errors import ServiceError
 from dafec.capture import Frame, Light
 from dafec.report import DocumentInfo
 
-__all__ = ["check_crop", "display_picture", "eight_bits", "light_of_check"]
+__all__ = ["check_crop", "crop_box", "display_picture", "eight_bits", "light_of_check"]
 
 _LONGEST_SIDE_PX = 1600
 _CROP_WIDTH_PX = 900
@@ -77,6 +77,20 @@ def check_crop(
     Raises:
         ServiceError: ``screening.no_region`` where the document's place or the region is not usable.
     """
+    box_mm = crop_box(document, region_mm)
+    return _png(_cut(eight_bits(frame), document, primary_px, box_mm, _CROP_WIDTH_PX))
+
+
+def crop_box(document: DocumentInfo, region_mm: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """The box of the document that is shown of a region: with its margin, and at least three times as wide as high.
+
+    Args:
+        document: the report's document, with outline and size.
+        region_mm: x, y, width, height on the document.
+
+    Raises:
+        ServiceError: ``screening.no_region`` where the document's place or the region is not usable.
+    """
     if not document.outline_px or not document.width_mm or not document.height_mm:
         raise ServiceError("screening.no_region", status=404)
     x, y, width, height = region_mm
@@ -90,8 +104,7 @@ def check_crop(
     if lacking > 0:
         left = max(0.0, min(left - lacking / 2, document.width_mm - (right - left) - lacking))
         right = min(document.width_mm, left + _CROP_PROPORTION * (bottom - top))
-    box_mm = (left, top, right - left, bottom - top)
-    return _png(_cut(eight_bits(frame), document, primary_px, box_mm, _CROP_WIDTH_PX))
+    return (left, top, right - left, bottom - top)
 
 
 def _cut(

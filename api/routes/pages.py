@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
+from api.casework_cases import DESK_REASONS
 from api.errors import ServiceError, error_body, status_of
 from api.routes.rendering import page_language, render_page
 from api.security.access import Actor, Permission, public, require
-from api.state import CaseworkOf, NotBlind, ServiceState, StateOf
+from api.security.permissions import current_actor
+from api.state import CasesOf, CaseworkOf, NotBlind, ServiceState, StateOf
 from api.viewer.presenter import LEVEL_PLACES, DeskView, present
 from dafec.errors import DafecError
-from dafec.messages import text
+from dafec.messages import Language, catalogue, text
 from dafec.report import parse_report
+
+#: Errors of what arrives by itself, which the page tells in its own words.
+_ARRIVAL_ERRORS = ("errors.scanner.", "errors.capture.", "errors.upload.")
+_OPEN = re.compile(r"\{[a-z_0-9]+\}")  # a figure that only the service knows
 
 __all__ = ["error_page", "router", "wants_page"]
 
@@ -33,10 +41,30 @@ _SCRIPT_TEXTS = (
 
 
 def _render(
-    request: Request, *, view: DeskView | None = None, error: DafecError | None = None, status: int = 200
+    request: Request,
+    *,
+    view: DeskView | None = None,
+    error: DafecError | None = None,
+    status: int = 200,
+    **more: object,
 ) -> Response:
     state: ServiceState = request.app.state.service
     language = page_language(request)
+    asking = current_actor()
+    desk = (asking.desk or "open") if asking is not None and asking.may(Permission.SCREENINGS_READ) else ""
+    values: dict[str, object] = {
+        "completion": "none",
+        "decision": None,
+        "corrected": None,
+        "zone_lines": (),
+        "may_decide": False,
+        "desk_data": _desk_data(desk, view.id if view is not None else None, more.get("completion"), language),
+        "reasons": {
+            action: [(name, text(f"viewer.desk_reason.{name}", language)) for name in names]
+            for action, names in DESK_REASONS.items()
+        },
+        **more,
+    }
     return render_page(
         request,
         "desk.html",
@@ -46,7 +74,34 @@ def _render(
         error=error_body(error, language) if error is not None else None,
         script_texts={name: text(f"api.page.{name}", language) for name in _SCRIPT_TEXTS},
         limits={"image": state.settings.max_image_bytes, "request": state.settings.max_request_bytes},
+        **values,
     )
+
+
+def _desk_data(desk: str, screening: str | None, completion: object, language: Language) -> str:
+    """What the page's script that listens to the desk needs, as JSON that may stand in a page."""
+    known = catalogue(language)
+    codes = {
+        key.removeprefix("errors.").removesuffix(".message")
+        for key in known
+        if key.startswith(_ARRIVAL_ERRORS) and key.endswith(".message")
+    }
+    image = {"file": text("api.desk.the_image", language)}
+    errors = {
+        code: {part: _OPEN.sub("…", text(f"errors.{code}.{part}", language, image)) for part in ("message", "remedy")}
+        for code in sorted(codes)
+    }
+    errors["unknown"] = {part: text(f"api.desk.refused_{part}", language) for part in ("message", "remedy")}
+    prefix = "scanner.state."
+    data = {
+        "desk": desk,
+        "screening": screening,
+        "completion": completion,
+        "states": {key.removeprefix(prefix): text(key, language) for key in known if key.startswith(prefix)},
+        "errors": errors,
+        "texts": {name: text(f"api.desk.{name}", language) for name in ("gone", "reader")},
+    }
+    return json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
 
 
 @router.head("/")
@@ -60,13 +115,25 @@ async def get_desk(request: Request, _actor: Annotated[Actor, require(Permission
 async def get_desk_with_screening(
     screening_id: Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{16,64}$")],
     request: Request,
-    _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
+    actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
     _not_blind: NotBlind,
     casework: CaseworkOf,
+    cases: CasesOf,
 ) -> Response:
     """The desk with the verdict of one screening."""
     record = await casework.get(screening_id)
-    return _render(request, view=present(parse_report(record.report), page_language(request)))
+    report = parse_report(record.report)
+    decisions = await cases.desk_decisions(screening_id)
+    reads = await cases.corrected_reads(screening_id)
+    return _render(
+        request,
+        view=present(report, page_language(request)),
+        completion=record.completion,
+        decision=decisions[-1] if decisions else None,
+        corrected=reads[-1] if reads and actor.sees_personal_data else None,
+        zone_lines=report.mrz.lines or ["", ""],
+        may_decide=actor.may(Permission.SCREENINGS_MAKE) and record.personal_data == "kept",
+    )
 
 
 @router.get("/static/{digest}/{name}", dependencies=[public("files of the pages, the same for everybody")])

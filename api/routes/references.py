@@ -12,7 +12,7 @@ from api.errors import error_responses
 from api.routes.naming import names_for, viewer_texts
 from api.routes.rendering import page_language, render_page
 from api.security.access import Actor, Permission, require
-from api.state import CasesOf, ReferencesOf, StateOf
+from api.state import CasesOf, CaseworkOf, NotBlind, ReferencesOf, StateOf
 from api.viewer.case_view import layer_data
 from api.viewer.series_view import candidate_rows, series_row, series_sides
 from dafec.capture import Light
@@ -144,6 +144,25 @@ async def get_preview(
 ) -> Response:
     """Shows the reference with its regions, and how much it varies."""
     return Response(await references.preview(code, side, light), media_type="image/png")
+
+
+@router.get(
+    "/screenings/{screening_id}/checks/{check_id}/reference",
+    response_class=Response,
+    responses={**error_responses(401, 403, 404, 422), **_PNG},
+    summary="The reference at a check's place",
+)
+async def get_reference_crop(
+    screening_id: Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{16,64}$", description="Id of a screening.")],
+    check_id: Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{2,64}$", description="Id of a check in the report.")],
+    _actor: Annotated[Actor, require(Permission.SCREENINGS_IMAGES)],
+    _not_blind: NotBlind,
+    casework: CaseworkOf,
+    references: ReferencesOf,
+) -> Response:
+    """Gives the same place of the series' reference that the check's own picture shows."""
+    await casework.get(screening_id)  # among the records of whoever asks, and on record
+    return Response(await references.crop(screening_id, check_id), media_type="image/png")
 
 
 @router.get(

@@ -53,6 +53,7 @@ class Reason:
     light: Light  # in which it is to be seen
     crop_url: str | None  # picture of the place, where there is one
     marks: tuple[Mark, ...]  # its places in the picture of the document
+    reference_url: str | None = None  # the same place of the series' reference, where the series is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +220,15 @@ def _reasons(report: Report, base: str, language: Language) -> Iterator[Reason]:
     zone = [check.region_mm for check in report.checks if check.region_mm and check.id.endswith("-MR")]
     marks = place_marks(boxes, size, zone) if size else [()] * len(boxes)
     for number, (checks, shown, mark) in enumerate(zip(findings, placed, marks, strict=True), start=1):
+        crop_url = f"{base}/checks/{quote(min(shown, key=_area).id)}/image" if mark else None
+        known = crop_url is not None and report.document.series is not None
         yield Reason(
             number=number,
             text=_said(checks, language),
             light=light_of_check(checks[0].id, available),
-            crop_url=f"{base}/checks/{quote(min(shown, key=_area).id)}/image" if mark else None,
+            crop_url=crop_url,
             marks=mark,
+            reference_url=f"{crop_url.removesuffix('image')}reference" if known and crop_url else None,
         )
 
 

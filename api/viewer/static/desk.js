@@ -1,5 +1,7 @@
 // The desk's page: files come in by button, key or drop; keys and lights are bound here.
 
+import { correctRead, letPass, refer } from "./acts.js";
+import "./arrivals.js";
 import { keysOn, listen, setKeysOn } from "./keys.js";
 import { droppedFiles } from "./lights.js";
 import { screen } from "./screen.js";
@@ -54,6 +56,9 @@ listen({
   d: toggleDetails,
   l: () => byId("language").click(),
   n: () => byId("next").click(),
+  r: refer,
+  p: letPass,
+  c: correctRead,
   "?": () => help.showModal(),
   1: () => showLight(lights[0]),
   2: () => showLight(lights[1]),

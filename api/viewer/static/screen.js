@@ -19,7 +19,7 @@ function leave() {
   }
   const language = document.getElementById("language");
   language.href = `/?lang=${language.hreflang}`;
-  for (const old of document.querySelectorAll("#result, #details, .told")) old.remove();
+  for (const old of document.querySelectorAll("#result, #details, .told, .acts, #following, #decided")) old.remove();
 }
 
 function show(state) {
@@ -29,7 +29,7 @@ function show(state) {
   failure.hidden = state !== "failed";
 }
 
-function fail(body) {
+export function fail(body) {
   for (const part of ["message", "remedy", "code"]) failure.querySelector(`[data-part=${part}]`).textContent = body[part] ?? "";
   show("failed");
   document.title = `${failure.querySelector("h2").textContent} – DAFEC`;
