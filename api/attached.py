@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from sqlalchemy import select
@@ -33,6 +34,8 @@ __all__ = ["Attached", "attach"]
 #: As the column of screenings takes it.
 _DESK = re.compile(r"[0-9A-Za-z_-]{1,32}")
 _MOST_TOLD = 1000
+#: As often as collectors look.
+_WRITE_S = 15.0
 _log = structlog.get_logger(__name__)
 
 
@@ -77,14 +80,22 @@ async def attach(
     teller.start()
     completer.start()
     manager.start()
+    writing = asyncio.create_task(_write_metrics(settings.metrics_file, metrics))
     try:
         yield Attached(manager, feed)
     finally:
+        writing.cancel()
         await manager.stop()
         await casework.drain()
         await completer.stop()
         await teller.stop()
         await feed.stop()
+
+
+async def _write_metrics(file: Path | None, metrics: Metrics) -> None:
+    while file is not None:
+        await asyncio.to_thread(metrics.write, file)
+        await asyncio.sleep(_WRITE_S)
 
 
 def _drivers(settings: Settings, ids: Mapping[str, str]) -> list[tuple[ScannerConfig, Driver]]:

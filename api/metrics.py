@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["CONTENT_TYPE", "CountRequests", "Metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_log = structlog.get_logger(__name__)
 _SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 
 
@@ -84,6 +87,16 @@ class Metrics:
         """A complete pass ended: done, failed or later."""
         self._passes.labels(outcome).inc()
         self._pass_seconds.observe(seconds)
+
+    def write(self, file: Path) -> None:
+        """Puts every figure into a file, at once or not at all; logs where that does not work. Blocks."""
+        try:
+            partial = file.with_name(f".{file.name}.partial")
+            partial.write_bytes(self.text())
+            partial.chmod(0o644)  # the collector is another user; nothing in it is of any document
+            partial.replace(file)
+        except OSError as error:
+            _log.warning("metrics_not_written", error=type(error).__name__)
 
     def text(self) -> bytes:
         """Every figure, in Prometheus's text format. Blocks on the database; call it in a thread."""

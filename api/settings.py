@@ -126,6 +126,11 @@ class Settings(BaseSettings):
     config: Path | None = Field(
         None, description="File of settings in TOML, by their names here; what is set elsewhere goes before it."
     )
+    metrics_file: Path | None = Field(
+        None,
+        description="File the figures of /metrics are written to every 15 seconds, for a collector at this computer "
+        "(node_exporter's textfile); so no collector needs a login.",
+    )
     scanners: tuple[ScannerConfig, ...] = Field(
         (), description="Scanners that are attached, each a table [[scanners]] in the file of settings."
     )

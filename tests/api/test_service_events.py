@@ -236,6 +236,21 @@ def test_metrics_hold_nothing_of_a_document(settings: Settings, screener: FakeSc
         assert word not in text
 
 
+def test_figures_are_written_for_a_collector(tmp_path: Path) -> None:
+    file = tmp_path / "dafec.prom"
+    settings = Settings(data=tmp_path / "data", min_free_bytes=0, metrics_file=file)
+    app = create_app(settings, lambda _: FakeScreener())
+    with TestClient(app, base_url="http://localhost"):
+        deadline = time.monotonic() + 20
+        while not file.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        text = file.read_text()
+    assert "dafec_queue_limit 18.0" in text
+    assert "dafec_complete_passes_due 0.0" in text
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
 def test_stop_under_load_finishes_what_it_took(tmp_path: Path) -> None:
     """SIGTERM while eight callers post without a pause: what was answered is there, and nothing else."""
     data = tmp_path / "data"
