@@ -50,10 +50,12 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(width: int, height: int, rows: bytes, *, depth: int = 8, colour: int = 0, extra: bytes = b"") -> bytes:
-    """A PNG whose header says what it is told to say."""
+def png(
+    width: int, height: int, rows: bytes, *, depth: int = 8, colour: int = 0, extra: bytes = b"", behind: bytes = b""
+) -> bytes:
+    """A PNG whose header says what it is told to say; ``behind`` follows the compressed rows in their chunk."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    data = chunk(b"IDAT", zlib.compress(rows, 9))
+    data = chunk(b"IDAT", zlib.compress(rows, 9) + behind)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + data + chunk(b"IEND", b"")
 
 

@@ -90,6 +90,26 @@ def test_twelve_bits_in_sixteen_are_told_by_the_largest_value() -> None:
     assert frame.pixels.max() <= 4095
 
 
+@pytest.mark.parametrize(("shift", "colour"), [(6, 0), (0, 0), (6, 2)], ids=["upper bits", "lower bits", "colour"])
+def test_png_says_how_many_bits_are_significant(shift: int, colour: int) -> None:
+    picture = (GREY if colour == 0 else RGB).astype(np.uint16) * 1023 // 255
+    rows = b"".join(b"\0" + (row << shift).astype(">u2").tobytes() for row in picture)
+    told = files.chunk(b"sBIT", bytes([10] * (1 if colour == 0 else 3)))
+    frame = decode_frame(
+        files.png(files.WIDTH, files.HEIGHT, rows, depth=16, colour=colour, extra=told), "ir", name="sensor"
+    )
+    assert frame.bit_depth == 10
+    assert np.array_equal(frame.pixels, picture)
+
+
+def test_png_of_all_bits_or_of_eight_is_left_alone() -> None:
+    rows = b"".join(b"\0" + row.tobytes() for row in GREY)
+    told = files.chunk(b"sBIT", b"\x05")
+    frame = decode_frame(files.png(files.WIDTH, files.HEIGHT, rows, extra=told), "ir", name="eight")
+    assert (frame.bit_depth, frame.pixels.dtype) == (8, np.uint8)
+    assert np.array_equal(frame.pixels, GREY)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG2000"])
 def test_alpha_is_laid_on_white(kind: str) -> None:
     picture = Image.fromarray(RGB)

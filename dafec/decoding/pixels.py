@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from dafec.decoding.headers import FORMAT_NAMES
 from dafec.decoding.jpeg_completeness import is_cut_short, looks_cut_short
 from dafec.decoding.model import Alpha, Header, Pixels
+from dafec.decoding.png import refuse_excess_data
 from dafec.errors import InputError
 
 __all__ = ["decode_pixels", "turn_upright"]
@@ -61,6 +62,8 @@ def decode_pixels(data: bytes, header: Header, name: str) -> Pixels:
     """
     try:
         data = _patched(data, header)
+        if header.media_type == "image/png":
+            refuse_excess_data(data, name)
         covered_early = header.progressive or len(header.scan_ends) > 1
         if covered_early:
             _refuse_cut_jpeg(data, header, name)  # before the frame takes its memory
@@ -75,7 +78,7 @@ def decode_pixels(data: bytes, header: Header, name: str) -> Pixels:
             raise InputError(
                 "capture.unsupported_depth", file=name, format=FORMAT_NAMES[header.media_type], bits=raw.itemsize * 8
             )
-        pixels = _without_alpha(cast(Pixels, raw), header)
+        pixels = _significant(_without_alpha(cast(Pixels, raw), header), header)
         mirrored, quarter_turns = _ORIENTATIONS[header.orientation]
         return turn_upright(pixels, mirrored=mirrored, quarter_turns=quarter_turns)
     except MemoryError as error:
@@ -83,6 +86,19 @@ def decode_pixels(data: bytes, header: Header, name: str) -> Pixels:
     except cv2.error as error:
         code = "capture.no_memory" if error.code == _CV_NO_MEMORY else "capture.damaged"
         raise InputError(code, file=name, format=FORMAT_NAMES[header.media_type]) from error
+
+
+def _significant(pixels: Pixels, header: Header) -> Pixels:
+    """16-bit samples of fewer significant bits at the scale of those.
+
+    PNG's sBIT says how many of a sample's upper bits count (ISO/IEC 15948 11.3.2.7). Readers that store what their
+    sensor gives write small numbers in the lower bits instead; numbers that fit there are taken to be such.
+    """
+    if header.media_type != "image/png" or pixels.dtype != np.uint16 or header.bit_depth >= 16:
+        return pixels
+    if int(pixels.max(initial=0)) < 2**header.bit_depth:
+        return pixels
+    return cast(Pixels, np.right_shift(pixels, 16 - header.bit_depth))
 
 
 def turn_upright(pixels: Pixels, *, mirrored: bool, quarter_turns: int) -> Pixels:

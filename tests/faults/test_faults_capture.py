@@ -232,6 +232,8 @@ REFUSED = {
     "tiff 5 channels": (files.tiff({**PAGE, 277: (3, 5)}, BODY), "unsupported_channels"),
     "png impossible depth": (files.png(120, 90, bytes(99), depth=16, colour=3), "damaged"),
     "png wrong data": (files.png(120, 90, b"\7" * 90), "damaged"),
+    "png with rows to spare": (files.png(120, 90, bytes(90 * 121 + 9000)), "damaged"),
+    "png with another stream": (files.png(120, 90, bytes(90 * 121), behind=bytes(9000)), "damaged"),
     "jpeg many scans": (_sof(8, 3, scans=5000), "damaged"),
     "jp2 many tiles": (_jp2(7000, 7000, 1, 3), "damaged"),
     "tiff in a circle": (files.tiff(PAGE, BODY, following=None), "damaged"),
@@ -253,6 +255,12 @@ REFUSED = {
 def test_refused_with_its_code(case: str) -> None:
     data, code = REFUSED[case]
     assert refusal(data).code == f"capture.{code}"
+
+
+def test_png_data_that_never_end_cost_next_to_nothing() -> None:
+    begin = time.process_time()
+    assert refusal(files.png(2000, 2000, bytes(2000 * 2001 * 60))).code == "capture.damaged"
+    assert time.process_time() - begin < 4  # the decoder alone would be busy for ten seconds and more
 
 
 def test_limits_are_those_given() -> None:
