@@ -36,6 +36,7 @@ from api.routes import (
     cases,
     desks,
     health,
+    help_page,
     pages,
     references,
     scanners,
@@ -101,6 +102,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
         health.router,
         account_pages.router,
         case_pages.router,
+        help_page.router,
         references.pages,
         pages.router,
     )

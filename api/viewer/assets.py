@@ -13,6 +13,7 @@ _MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
     "png": "image/png",
+    "webp": "image/webp",
     "txt": "text/plain; charset=utf-8",
 }
 #: Own files, then those of others, as ``scripts/fetch_third_party.py`` brings them; that folder may be missing.
