@@ -42,6 +42,8 @@ _SEARCH_MM = 2.6  # round the proposed box for its real border
 _PLACES = 160  # along a side
 _NEAR_MM, _FLANK_MM = 1.2, (1.5, 3.0)
 _STEP_MM = 0.17
+_GLOWS = 0.02  # of full scale: luminescent print
+_DIM, _NOISE = 0.2, 0.004  # added to both sides of a ratio of levels: of the paper's level, of full scale
 _DARK = 0.1  # of the paper's level under the lamp: keeps noise small
 
 
@@ -86,6 +88,8 @@ def _learned_border(box: BoxMm, materials: Sequence[Material]) -> BoxMm:
         best = int(profile.argmax())
         clear = float(profile[best]) > 2.5 * float(np.median(profile)) + 0.01
         found.append((low + best + 0.5) / s if clear else edge)
+    # On the raster, so that the template's size does not hang on a rounding.
+    found = [round(edge * s) / s for edge in found]
     return BoxMm(found[0], found[1], found[2] - found[0], found[3] - found[1])
 
 
@@ -183,10 +187,14 @@ def picture_level(material: Material, portrait: Portrait) -> float | None:
     ring = np.zeros(shape, bool)
     ring[box_slice(_round(portrait.box_mm, 3.5), shape)] = True
     ring[box_slice(_round(portrait.box_mm, 1.5), shape)] = False
-    ring &= material.reference.glow < 0.02
-    inside = image[box_slice(_round(portrait.box_mm, -1.5), shape)]
+    # Luminescent print over the portrait, the holder's own as well, is no brightness of its paper.
+    lit = (material.reference.glow > _GLOWS) | (material.reference.spread["uv"] > _GLOWS)
+    plain = cv2.dilate(lit.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+    at = box_slice(_round(portrait.box_mm, -1.5), shape)
+    inside = image[at][plain[at]]
+    ring &= plain
     if int(ring.sum()) < 200 or inside.size < 400:
         return None
     paper = float(np.median(image[ring]))
-    least = _DARK * paper + 1e-4
+    least = _DIM * paper + _NOISE
     return float(np.log((float(np.quantile(inside, 0.9)) + least) / (paper + least)))
