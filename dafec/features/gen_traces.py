@@ -58,7 +58,7 @@ class TraceCheck:
             return self._report.result("undetermined", "no_outline")
         if page.dpi is None or min(page.width_mm, page.height_mm) < _LEAST_CELLS * CELL_MM:
             return self._report.result("not_supported", "no_scale")
-        if context.quality.has("focus", "visible"):
+        if context.quality.has("blurred", "visible"):
             return self._report.result("undetermined", "blurred")
         traces = page.measured.get("traces", lambda: measure_traces(page))
         return self._judge(page, traces, load_lines()[self._name, "+".join(traces.lights)])
@@ -84,17 +84,13 @@ class TraceCheck:
         return result.with_heat(heat)
 
 
-def _place(
-    traces: Traces, scores: NDArray[np.float32], score: float
-) -> tuple[BoxMm, Mapping[str, str | int | float]]:
+def _place(traces: Traces, scores: NDArray[np.float32], score: float) -> tuple[BoxMm, Mapping[str, str | int | float]]:
     """The patch of cells round the strongest that are nearly as strong, and its middle in millimetres."""
     strong = (scores >= score - 1.0).astype(np.uint8)
     peak = np.unravel_index(int(scores.argmax()), scores.shape)
     _, labels = cv2.connectedComponents(strong, connectivity=8)
     rows, columns = np.nonzero(labels == labels[peak])
-    box = traces.box_mm(
-        slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
-    )
+    box = traces.box_mm(slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1))
     return box, {"x": round(box.x + box.width / 2), "y": round(box.y + box.height / 2)}
 
 
