@@ -176,7 +176,7 @@ def out_of_fold(
     from sklearn.model_selection import StratifiedGroupKFold
 
     scores = np.zeros(len(labels))
-    folds = min(_FOLDS, len(set(groups)))
+    folds = max(2, min(_FOLDS, len(set(groups)), int(labels.sum()), int((~labels).sum())))
     parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for taught, asked in parts.split(features, labels, groups):
         model = HistGradientBoostingClassifier(
