@@ -314,7 +314,7 @@ class Casework:
         """The region a check is about, as PNG. Raises ServiceError ``screening.no_region``."""
         record = await self._find(screening_id)
         report = parse_report(record.report)
-        check = next((c for c in report.checks if c.id == check_id), None)
+        check = next((c for c in report.checks if c.id == check_id and c.side == 0), None)
         if check is None or check.region_mm is None or report.document.outline_px is None:
             raise ServiceError("screening.no_region", status=404)
         page = report.document.page

@@ -16,7 +16,7 @@ from api.pictures import light_of_check
 from api.viewer.marks import Mark, place_marks
 from api.viewer.words import age, plural_form, plural_text, remaining_validity, state_in_words
 from dafec.capture import LIGHTS, Light
-from dafec.messages import Language, catalogue, text
+from dafec.messages import LANGUAGES, Language, catalogue, text
 from dafec.report import CheckInfo, MrzInfo, Report, TextInfo
 from dafec.verdict import Level
 
@@ -210,8 +210,10 @@ def _advice(level: Level, reasons: Sequence[Reason]) -> str:
 
 
 def _reasons(report: Report, base: str, language: Language) -> Iterator[Reason]:
-    by_id = {check.id: check for check in report.checks}
-    named = [by_id[check_id] for check_id in report.verdict.reasons if check_id in by_id]
+    by_id: dict[str, CheckInfo] = {}
+    for check in sorted(report.checks, key=lambda check: (check.result != "failed", check.side)):
+        by_id.setdefault(check.id, check)  # of a check made on several sides the finding, else the document's own
+    named = [_on_own_side(by_id[check_id]) for check_id in report.verdict.reasons if check_id in by_id]
     findings = _findings(named)[:_MOST_REASONS]
     available = tuple(frame.light for frame in report.capture.pages[report.document.page].frames)
     size = _size(report)
@@ -230,6 +232,17 @@ def _reasons(report: Report, base: str, language: Language) -> Iterator[Reason]:
             marks=mark,
             reference_url=f"{crop_url.removesuffix('image')}reference" if known and crop_url else None,
         )
+
+
+def _on_own_side(check: CheckInfo) -> CheckInfo:
+    """The check, without a place where it is about another side than the one that is shown, and saying which."""
+    if check.side == 0:
+        return check
+    said = {
+        language: text("page.on_side", language, {"number": check.side + 1, "finding": _in(check.text, language)})
+        for language in LANGUAGES
+    }
+    return check.model_copy(update={"region_mm": None, "text": TextInfo(**said)})
 
 
 def _family(check: CheckInfo) -> str:

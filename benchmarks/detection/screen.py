@@ -61,7 +61,8 @@ def screen_folder(job: tuple[Path, tuple[str, ...]]) -> dict[str, Any]:
         "llr": report.verdict.llr,
         "evidence": report.verdict.evidence,
         "credit": report.verdict.credit,
-        "checks": {c.id: [c.result, c.value, c.llr] for c in report.checks},
+        # Of a check made on several sides the heaviest result.
+        "checks": {c.id: [c.result, c.value, c.llr] for c in sorted(report.checks, key=lambda c: c.llr)},
         "ms": report.timings_ms,
     }
 

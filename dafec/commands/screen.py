@@ -133,7 +133,10 @@ def _print_details(report: Report, language: Language) -> None:
     rows = table(("check", "result", "finding"), language)
     for check in report.checks:
         result = mark(check.result, text(f"cli.result.{check.result}", language))
-        rows.add_row(check.id, result, printable(_in(check.text, language)))
+        finding = _in(check.text, language)
+        if check.side:
+            finding = text("page.on_side", language, {"number": check.side + 1, "finding": finding})
+        rows.add_row(check.id, result, printable(finding))
     if rows.row_count:
         out.print(rows)
 
