@@ -110,6 +110,8 @@ def test_list_holds_nothing_of_the_holder(client: TestClient) -> None:
         "lights",
         "held",
         "deleted",
+        "origin",
+        "completion",
     }
 
 
