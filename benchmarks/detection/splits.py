@@ -66,15 +66,16 @@ SIZES: Mapping[str, Mapping[SetName, int]] = {
         "test-joint": 80,
         "null-edits": 80,
     },
+    # 300 genuine in every set that is measured on: the least for "below 1 %" (THREATS, rules of the benchmark, 5)
     "full": {
-        "train": 4_000,
-        "development": 1_200,
-        "test": 1_200,
-        "test-series": 1_200,
-        "test-scanner": 1_200,
-        "test-process": 1_200,
-        "test-joint": 1_200,
-        "null-edits": 1_200,
+        "train": 1_600,
+        "development": 600,
+        "test": 600,
+        "test-series": 600,
+        "test-scanner": 600,
+        "test-process": 600,
+        "test-joint": 600,
+        "null-edits": 400,
     },
 }
 
