@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from api.attached import Attached
 from api.casework import Casework
@@ -67,7 +67,7 @@ def _attached(request: Request) -> Attached:
     return attached
 
 
-async def _not_blind(screening_id: str, request: Request) -> None:
+async def _not_blind(screening_id: Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{16,64}$")], request: Request) -> None:
     """Refuses what would tell of the scores to whoever was asked for a blind opinion; stands after ``require``."""
     await _cases(request).refuse_blind(screening_id)
 

@@ -31,6 +31,7 @@ PUBLIC = {
     ("HEAD", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/login"),
+    ("GET", "/help"),
     ("POST", "/api/v1/sessions"),
     ("GET", "/static/{digest}/{name}"),
 }

@@ -27,8 +27,8 @@ async function start() {
   let sync = null;
 
   stage.viewer.addHandler("tile-load-failed", () => { byId("stage-state").textContent = data.texts.tile_failed; byId("stage-state").hidden = false; });
+  stage.viewer.addOnceHandler("tile-drawn", () => { byId("stage-state").hidden = true; });
   await Promise.all(data.layers.map((layer) => stage.add(layer)));
-  byId("stage-state").hidden = true;
   const first = data.layers.find((layer) => layer.name === "visible") ?? data.layers[0];
   compare.setBase(first.name);
   refillAgainst();
