@@ -128,6 +128,49 @@ def test_the_page_with_the_zone_is_the_document(context: ScreeningContext, arabi
     assert report.mrz.status == "read"
 
 
+def test_both_sides_of_a_card_are_screened_and_held_against_each_other(context: ScreeningContext) -> None:
+    report = screen_capture(load_capture(SAMPLES / "td1-both-sides"), context)
+    assert [(side.page, side.has_zone) for side in report.document.sides] == [(1, True), (0, False)]
+    assert report.document.sides[1].format == "TD1"
+    front = {check.id: check for check in report.checks if check.side == 1 and not check.id.startswith("VIZ-")}
+    assert {check.page for check in front.values()} == {0}
+    assert {"GEN-print", "GEN-copy", "GEN-photo", "GEN-ghost", "GEN-retouch", "GEN-bands", "UV-BR-FU"} <= set(front)
+    assert front["GEN-photo"].result == "passed"
+    assert front["GEN-photo"].region_mm is not None
+    assert not any(check.startswith("MRZ-") for check in front)
+    compared = next(check for check in report.checks if check.id == "VIZ-SIDES")
+    assert (compared.result, compared.side, compared.page) == ("passed", 1, 0)
+    assert report.verdict.made + report.verdict.not_possible == len(report.checks)
+    assert parse_report(report.to_json()) == report
+
+
+def test_a_finding_on_the_other_side_alone_counts(context: ScreeningContext) -> None:
+    capture = load_capture(SAMPLES / "td1-both-sides")
+    front = capture.pages[0]
+    uv = front.frames["uv"]
+    shining = np.clip(uv.pixels.astype(np.float32) * 0.35 + np.array([120, 130, 165], np.float32), 0, 255)
+    changed = CapturedPage({**front.frames, "uv": replace(uv, pixels=shining.astype(np.uint8))})
+    report = screen_capture(Capture("card", (changed, capture.pages[1])), context)
+    failed = {(check.id, check.side) for check in report.checks if check.result == "failed"}
+    assert {("UV-BR-FU", 1), ("VIZ-SIDES", 1)} <= failed
+    assert ("UV-BR-FU", 0) not in failed
+    assert report.verdict.level in ("look", "refer")
+
+
+def test_both_sides_on_one_glass_are_screened(context: ScreeningContext) -> None:
+    pages = load_capture(SAMPLES / "td1-both-sides").pages
+    front, back = (page.frames["visible"].pixels for page in pages)
+    glass = np.full((front.shape[0] + back.shape[0] + 500, front.shape[1] + 400, 3), 30, np.uint8)
+    glass[150 : 150 + front.shape[0], 200 : 200 + front.shape[1]] = front
+    lower = 350 + front.shape[0]
+    glass[lower : lower + back.shape[0], 200 : 200 + back.shape[1]] = back
+    frame = Frame("visible", glass, 8, 300.0, "file", "0" * 64, "image/png")
+    report = screen_capture(Capture("glass", (CapturedPage({"visible": frame}),)), context)
+    sides = [(side.page, side.has_zone, side.format) for side in report.document.sides]
+    assert sides == [(0, True, "TD1"), (0, False, "TD1")]
+    assert any(check.side == 1 and check.result == "passed" for check in report.checks)
+
+
 def uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
     original = screening.read_frame
 
