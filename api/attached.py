@@ -20,6 +20,7 @@ from api.feed import EventFeed
 from api.metrics import Metrics
 from api.scanners.config import ScannerConfig
 from api.scanners.contract import Driver
+from api.scanners.forwarding import Centre, Forwarder
 from api.scanners.manager import ScannerManager, make_driver
 from api.settings import Settings
 from api.store import Store
@@ -45,6 +46,7 @@ class Attached:
 
     scanners: ScannerManager
     feed: EventFeed
+    forwarder: Forwarder | None
 
 
 @asynccontextmanager
@@ -64,10 +66,13 @@ async def attach(
     teller = _Teller(store, feed)
     manager = ScannerManager(_drivers(settings, ids), casework, budget, teller.tell)
     completer = Completer(store, screener, lambda: casework.pool.pending > 0, metrics.passed)
+    forwarder = metrics.forwarder = _forwarder(settings, store)
     metrics.watch(casework, manager, feed, store)
 
     def kept() -> None:
         feed.wake()
+        if forwarder is not None:
+            forwarder.wake()
         completer.wake()
 
     def passed(outcome: str, seconds: float) -> None:
@@ -79,17 +84,27 @@ async def attach(
     feed.start()
     teller.start()
     completer.start()
+    if forwarder is not None:
+        forwarder.start()
     manager.start()
     writing = asyncio.create_task(_write_metrics(settings.metrics_file, metrics))
     try:
-        yield Attached(manager, feed)
+        yield Attached(manager, feed, forwarder)
     finally:
         writing.cancel()
         await manager.stop()
         await casework.drain()
         await completer.stop()
+        if forwarder is not None:
+            await forwarder.stop()
         await teller.stop()
         await feed.stop()
+
+
+def _forwarder(settings: Settings, store: Store) -> Forwarder | None:
+    if settings.centre is None or settings.centre_key is None:
+        return None
+    return Forwarder(store, settings.data, Centre(settings.centre, settings.centre_key, settings.centre_authority))
 
 
 async def _write_metrics(file: Path | None, metrics: Metrics) -> None:

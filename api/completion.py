@@ -34,7 +34,7 @@ from dafec.capture import LIGHTS, Light
 from dafec.errors import DafecError
 from dafec.report import Report, parse_report
 
-__all__ = ["Completer", "with_recorded_note"]
+__all__ = ["Completer", "stated_resolutions", "with_recorded_note"]
 
 #: Nice value of the thread: a screening that waits gets the processor first.
 _NICE = 10
@@ -150,7 +150,7 @@ class Completer:
             code = "storage.key_lost" if record is not None and record.personal_data == "unreadable" else None
             raise ServiceError(code or "screening.images_deleted", status=410)
         first = parse_report(record.report)
-        capture = self._screener.decode(self._images(record), "stored", _statement(first))
+        capture = self._screener.decode(self._images(record), "stored", stated_resolutions(first))
         report = self._screener.screen(capture, complete=True)
         report = with_recorded_note(report, record.origin).model_copy(update={"id": record.id})
         keep_completion(
@@ -180,7 +180,7 @@ def with_recorded_note(report: Report, origin: str) -> Report:
     return report.model_copy(update={"verdict": verdict})
 
 
-def _statement(first: Report) -> bytes:
+def stated_resolutions(first: Report) -> bytes:
     """A capture.toml with the resolutions the first report was made by."""
     stated: dict[str, float] = {}
     for page in first.capture.pages:

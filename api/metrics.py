@@ -25,6 +25,7 @@ from dafec.errors import DafecError
 if TYPE_CHECKING:
     from api.casework import Casework
     from api.feed import EventFeed
+    from api.scanners.forwarding import Forwarder
     from api.scanners.manager import ScannerManager
     from api.store import Store
 
@@ -39,6 +40,7 @@ class Metrics:
     """The figures of one service."""
 
     def __init__(self) -> None:
+        self.forwarder: Forwarder | None = None
         self._registry = CollectorRegistry(auto_describe=True)
         self._requests = Counter(
             "dafec_requests", "Requests by route and status.", ("method", "route", "status"), registry=self._registry
@@ -68,7 +70,7 @@ class Metrics:
     def watch(self, casework: Casework, scanners: ScannerManager, feed: EventFeed, store: Store) -> None:
         """Takes in what is asked for when the figures are."""
         casework.on_outcome = self.screened
-        self._registry.register(_Live(casework, scanners, feed, store))
+        self._registry.register(_Live(casework, scanners, feed, store, self.forwarder))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request was answered."""
@@ -106,7 +108,15 @@ class Metrics:
 class _Live(Collector):
     """What is true at the moment."""
 
-    def __init__(self, casework: Casework, scanners: ScannerManager, feed: EventFeed, store: Store) -> None:
+    def __init__(
+        self,
+        casework: Casework,
+        scanners: ScannerManager,
+        feed: EventFeed,
+        store: Store,
+        forwarder: Forwarder | None,
+    ) -> None:
+        self._forwarder = forwarder
         self._casework = casework
         self._scanners = scanners
         self._feed = feed
@@ -137,9 +147,14 @@ class _Live(Collector):
         yield captures
         try:
             due, free = due_completions(self._store), self._store.free_bytes()
+            forwarding = self._forwarder.due() if self._forwarder is not None else None
         except DafecError:  # then it is readiness that says so
             return
         yield GaugeMetricFamily("dafec_complete_passes_due", "Complete passes that are due.", value=due)
+        if self._forwarder is not None and forwarding is not None:
+            yield GaugeMetricFamily("dafec_forwarding_due", "Screenings the centre has not yet.", value=forwarding)
+            refused = self._forwarder.progress.refused
+            yield GaugeMetricFamily("dafec_forwarding_refused", "Screenings the centre refused.", value=refused)
         yield GaugeMetricFamily("dafec_free_bytes", "Free space where the data lie.", value=free)
 
 

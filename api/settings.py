@@ -137,6 +137,15 @@ class Settings(BaseSettings):
     refuse_recorded: tuple[str, ...] = Field(
         (), description="Desks, by id or name, that take no image but one their scanner takes at the moment; * is all."
     )
+    centre: str | None = Field(
+        None,
+        description="Address of the centre's service, https://dafec.centre; every screening of this desk is passed on "
+        "to it, in order and once; while it is away the desk goes on and delivers later.",
+    )
+    centre_key: Path | None = Field(None, description="File with the key the centre gave this desk.")
+    centre_authority: Path | None = Field(
+        None, description="Certificate of who issued the centre's, PEM, where it is a private one."
+    )
     workers: int = Field(2, ge=1, le=64, description="Screenings at the same time.")
     queue_size: int = Field(16, ge=0, le=10_000, description="Screenings that may wait; more are answered with 503.")
     threads: int = Field(1, ge=1, le=64, description="Threads within one model.")
@@ -242,6 +251,8 @@ def load_settings(**given: Any) -> Settings:
         raise UsageError("serve.network_refused", host=settings.host)
     if not is_loopback(settings.host) and settings.tls_mode() == "off":
         raise UsageError("serve.tls_needed", host=settings.host)
+    if settings.centre is not None and settings.centre_key is None:
+        raise UsageError("forwarding.key_needed")
     if settings.tls_mode() == "files" and None in (settings.tls_certificate, settings.tls_key):
         raise UsageError("serve.tls_files_needed")
     return settings
