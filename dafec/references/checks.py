@@ -16,6 +16,7 @@ from dafec.features.contract import Check, CheckContext, CheckResult, Outcome
 from dafec.features.routines_check import CompositeCheck, RoutineCheck
 from dafec.lights import Light
 from dafec.references.matching import SeriesMatch
+from dafec.references.numbers import NumberRuleCheck
 
 __all__ = ["SeriesMatchCheck", "series_checks", "silent_ids"]
 
@@ -91,6 +92,9 @@ def series_checks(match: SeriesMatch) -> tuple[Check, ...]:
         data.name: RoutineCheck(data.spec(), match.material, f"{match.series.code} v{match.series.version}")
         for data in match.side.checks
     }
+    if match.series.number is not None:
+        source = f"{match.series.code} v{match.series.version}"
+        checks.append(NumberRuleCheck(match.series.number, source, match.series.captures))
     inside = {name for composite in match.side.composites for name in composite.checks}
     checks += [
         CompositeCheck(composite.name, tuple(made[name] for name in composite.checks))

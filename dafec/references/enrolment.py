@@ -26,6 +26,7 @@ from dafec.page import Page
 from dafec.references.aligning import agreement_of, align_page, plain_material, turned_page
 from dafec.references.learning import Learned, learn_side
 from dafec.references.learning_personal import learn_personal
+from dafec.references.numbers import learn_rule
 from dafec.references.proposing import find_regions, learn_ranges, propose, range_of
 from dafec.references.samples import MIN_SAMPLES, Sample, format_of, refuse_unfit
 from dafec.references.series import (
@@ -120,6 +121,7 @@ def enrol(code: str, samples: Sequence[Sample], library: Path, by: str, today: d
         software=__version__,
         captures=len(samples),
         expiry_years=_expiry_years(samples),
+        number=learn_rule([n for n in (_number(sample) for sample in samples) if n]),
         note=note,
         changes=[Change(version=1, date=today.isoformat(), by=by, note=f"enrolled from {len(samples)} captures")],
         sides=sides,
@@ -166,6 +168,10 @@ def _expiry_years(samples: Sequence[Sample]) -> tuple[int, int] | None:
     texts = [sample.parse.fields.get("expiry_date") or "" for sample in samples if sample.parse is not None]
     years = [int(text[:4]) for text in texts if text[:4].isdigit()]
     return (min(years), max(years)) if years else None
+
+
+def _number(sample: Sample) -> str | None:
+    return sample.parse.fields.get("document_number") if sample.parse is not None else None
 
 
 def _match_low(learned: Learned) -> float:

@@ -208,6 +208,7 @@ class Series(_Data):
     software: Text
     captures: Annotated[int, Field(ge=0)]
     expiry_years: tuple[int, int] | None = None  # seen among the enrolled captures; tells generations apart
+    number: Annotated[str, Field(pattern=r"^[A-Z0-9#@?]{1,30}$")] | None = None  # rule of document numbers
     note: Text = ""
     changes: Annotated[list[Change], Field(min_length=1)]
     deviations: list[Deviation] = Field(default_factory=list)
