@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from api.routes.naming import viewer_texts
 from api.routes.rendering import page_language, render_page
-from api.security.access import public
+from api.security.access import Permission, require
 from api.state import StateOf
 
 __all__ = ["router"]
@@ -18,7 +18,17 @@ _TOPICS = ("desk", "verdicts", "queue", "picture", "compare", "marks", "conclude
 _LICENCES = ("LICENSE-openseadragon.txt", "LICENSE-htmx.txt")
 
 
-@router.get("/help", dependencies=[public("the same for everybody, and nothing of any document is in it")])
+#: Some of these has everybody who works with DAFEC.
+_EVERYBODY = (
+    Permission.SCREENINGS_MAKE,
+    Permission.SCREENINGS_READ,
+    Permission.EXERCISES_TAKE,
+    Permission.ANALYSIS_READ,
+    Permission.SETTINGS_READ,
+)
+
+
+@router.get("/help", dependencies=[require(*_EVERYBODY)])
 async def get_help(request: Request, state: StateOf) -> Response:
     """The help."""
     language = page_language(request)

@@ -31,7 +31,6 @@ PUBLIC = {
     ("HEAD", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/login"),
-    ("GET", "/help"),
     ("POST", "/api/v1/sessions"),
     ("GET", "/static/{digest}/{name}"),
 }
