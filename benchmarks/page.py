@@ -3,11 +3,14 @@
 Run ``python -m benchmarks.page`` in the repository root. It prints two tables in Markdown: times for three lights of an
 ID-3 page at 400 dpi (p50 and p95, milliseconds, warm), and errors against the truth of scenes drawn by
 ``tests.synthetic_pages``. With the development data beside the checkout, the real reader capture is measured too.
+
+    python -m benchmarks.page --captures runs/pages/*      outlines of `dafec specimens` captures against their truth
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from collections.abc import Callable
@@ -16,12 +19,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dafec.capture import CapturedPage
+from dafec.capture import CapturedPage, load_capture
 from dafec.features.ir_ab_mr import MrzInfraredContrast
 from dafec.features.uv_br import UV_BRIGHTNESS_CHECKS
+from dafec.geometry import FORMAT_SIZE_MM
+from dafec.ocr.reader import OcrContext, read_frame
 from dafec.page import Page, find_pages
 from dafec.quality import assess_quality
 from dafec.registration import register
+from dafec.sides import map_points, page_corners
 from tests.synthetic_pages import (
     Look,
     context_of,
@@ -135,6 +141,41 @@ def registration_errors(count: int) -> None:
         print(f"| {light} | {np.median(errors):.2f} | {max(errors):.2f} | {lost} |")
 
 
+def captured_outlines(folders: list[Path]) -> None:
+    """Corner errors on rendered captures, read by the real reader, with and without a zone on the page."""
+    context = OcrContext.load()
+    rows: dict[str, list[float]] = {"page with a zone": [], "side without a zone": []}
+    lost = dict.fromkeys(rows, 0)
+    for folder in folders:
+        truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+        for page, true in zip(load_capture(folder).pages, truth["pages"], strict=True):
+            light = page.primary.light
+            matrix = true["frame_px_from_page_mm"]
+            matrix = np.array(matrix[light] if isinstance(matrix, dict) else matrix)
+            found = read_frame(page.primary.pixels, context=context, bit_depth=page.primary.bit_depth)
+            (page_found,) = find_pages(
+                CapturedPage({light: page.primary}), list(found.reads[:1]), found.document_mask, most=1
+            )
+            corners = map_points(matrix, page_corners(FORMAT_SIZE_MM[truth["format"]]))
+            kind = "page with a zone" if found.reads else "side without a zone"
+            if page_found.outline_source == "frame":
+                lost[kind] += 1
+                continue
+            # Without a zone nothing tells up from down.
+            turns = (0,) if found.reads else (0, 1, 2, 3)
+            rows[kind].append(min(corner_error_mm(page_found, np.roll(corners, k, axis=0)) for k in turns))
+    print(
+        "\n| outline against truth | pages | not found | median mm | 0.9 quantile mm | worst mm | over 1 | over 2 mm |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for name, errors in rows.items():
+        if errors:
+            median, upper = np.quantile(errors, [0.5, 0.9])
+            over = [sum(error > limit for error in errors) for limit in (1, 2)]
+            shown = f"{median:.2f} | {upper:.2f} | {max(errors):.2f} | {over[0]} | {over[1]}"
+            print(f"| {name} | {len(errors) + lost[name]} | {lost[name]} | {shown} |")
+
+
 def real_capture() -> None:
     """The one real three-band capture: registration and checks."""
     folder = DATA / "real" / "reader_triplet"
@@ -164,7 +205,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15, help="timed runs of each step")
     parser.add_argument("--scenes", type=int, default=30, help="scenes and displacements of each kind")
+    parser.add_argument("--captures", nargs="*", type=Path, default=[], help="capture folders with truth.json")
     options = parser.parse_args()
+    if options.captures:
+        captured_outlines(options.captures)
+        return
     speed(options.repeats)
     outline_errors(options.scenes)
     registration_errors(options.scenes)
