@@ -158,6 +158,8 @@ def _lifespan(
             app.state.startup_error = error
             raise
         finally:
+            if state.gate is not None:
+                await state.gate.hashing.close()
             await pool.close()
             await pictures.close()
             store.close()

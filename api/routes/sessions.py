@@ -135,7 +135,7 @@ async def post_session(given: Credentials, request: Request, response: Response,
     """Begins a session and sets its cookie. Whatever is wrong, the answer is the same."""
     before = request.cookies.get(SECURE_COOKIE if gate.secure else COOKIE)
     address = request.client.host if request.client is not None else ""
-    login = await asyncio.to_thread(gate.logins.log_in, given.name, given.password, given.code, address, before=before)
+    login = await gate.hashing.run(gate.logins.log_in, given.name, given.password, given.code, address, before=before)
     user = await asyncio.to_thread(gate.logins.user_of, login.token)
     assert user is not None
     _set_cookie(response, gate, login.token)
@@ -173,7 +173,7 @@ async def get_account(actor: User) -> Account:
 @router.put("/account/password", responses=_WRONG, summary="Change one's own password")
 async def put_password(given: PasswordChange, actor: User, response: Response, gate: GateOf) -> Account:
     """Changes the password; every other session ends, this one gets a new cookie."""
-    renewed = await asyncio.to_thread(
+    renewed = await gate.hashing.run(
         gate.logins.change_password, actor.id, actor.session or "", given.present, given.new
     )
     _set_cookie(response, gate, renewed.token)
@@ -183,7 +183,7 @@ async def put_password(given: PasswordChange, actor: User, response: Response, g
 @router.post("/account/second-factor", responses=_WRONG, summary="Set up an authenticator")
 async def post_second_factor(given: Confirmation, actor: User, gate: GateOf) -> ProposedFactor:
     """Gives a secret; it counts once a code is confirmed, and until then the authenticator before."""
-    secret = await asyncio.to_thread(gate.logins.propose_second_factor, actor.id, given.present)
+    secret = await gate.hashing.run(gate.logins.propose_second_factor, actor.id, given.present)
     address = setup_address(secret, actor.name)
     return ProposedFactor(secret=secret, address=address, qr_svg=qr_svg(address))
 
@@ -203,7 +203,7 @@ async def put_second_factor(given: FactorCode, actor: User, response: Response, 
 )
 async def post_recovery_codes(given: Confirmation, actor: User, gate: GateOf) -> RecoveryCodes:
     """Makes new recovery codes; the old ones open nothing any more."""
-    codes = await asyncio.to_thread(gate.logins.new_recovery_codes, actor.id, given.present)
+    codes = await gate.hashing.run(gate.logins.new_recovery_codes, actor.id, given.present)
     return RecoveryCodes(recovery_codes=codes)
 
 

@@ -86,7 +86,7 @@ async def list_users(_actor: Administrator, gate: GateOf) -> Users:
 @router.post("/users", status_code=201, responses=error_responses(401, 404, 409, 422, 429), summary="Make a user")
 async def post_user(new: NewUser, _actor: Administrator, gate: GateOf) -> OneTimePassword:
     """Makes a user with a one-time password, which is shown this once."""
-    made = await asyncio.to_thread(gate.accounts.create, new.name, new.roles, new.desk)
+    made = await gate.hashing.run(gate.accounts.create, new.name, new.roles, new.desk)
     return OneTimePassword(id=made.id, one_time_password=made.one_time_password)
 
 
@@ -113,7 +113,7 @@ async def put_user_state(user_id: UserId, state: UserState, _actor: Administrato
 @router.post("/users/{user_id}/reset", responses=error_responses(401, 404, 422, 429), summary="Reset a user")
 async def post_user_reset(user_id: UserId, _actor: Administrator, gate: GateOf) -> OneTimePassword:
     """Gives a user a one-time password, shown this once; removes the second factor and ends his sessions."""
-    made = await asyncio.to_thread(gate.accounts.reset, user_id)
+    made = await gate.hashing.run(gate.accounts.reset, user_id)
     return OneTimePassword(id=made.id, one_time_password=made.one_time_password)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from api.engine import BoundedPool
 from api.errors import ServiceError
 from api.security.accounts import Accounts
 from api.security.attempts import forget_attempts
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Credentials", "Gate"]
 
+#: A hash takes 64 MiB and a third of a second. Whoever sends more logins than this is told to come back, and keeps
+#: nobody from working who is in already.
+_HASHING_AT_ONCE = 2
+_HASHING_QUEUE = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -49,6 +55,8 @@ class Credentials:
 class Gate:
     """Who may come in; made once, when the service starts. What it does blocks: call it in a thread.
 
+    What hashes a password goes to the pool ``hashing``, which is closed when the service stops.
+
     Args:
         settings: validated.
         tables: of users, desks and sessions.
@@ -59,6 +67,7 @@ class Gate:
         self.accounts = Accounts(tables)
         self.logins = Logins(tables, limits, settings.breached_passwords)
         self.desks = Desks(tables)
+        self.hashing = BoundedPool("hashing", _HASHING_AT_ONCE, _HASHING_QUEUE)
         self.secure = settings.secure()
         self._may_be_open = settings.may_be_open()
         self._second_factor_required = settings.second_factor == "required"

@@ -558,6 +558,19 @@ def test_too_many_requests_are_told_when_to_come_back(settings: Settings) -> Non
     assert int(answers[-1].headers["retry-after"]) >= 1
 
 
+def test_a_flood_of_logins_is_told_to_come_back_and_stops_nobody_who_is_in(app: FastAPI, client: TestClient) -> None:
+    add_user(app, "known", Role.OFFICER)
+    me = logged_in(client, "known")
+    pool = gate_of(app).hashing
+    waiting, pool._pending = pool._pending, pool._places  # as if that many hashed and waited
+    answer = log_in(client, "known")
+    assert (answer.status_code, answer.json()["code"]) == (503, "service.overloaded")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert me("GET", "/api/v1/account").status_code == 200
+    pool._pending = waiting
+    assert log_in(client, "known").status_code == 201
+
+
 def test_limits_of_sessions_come_from_the_settings(app: FastAPI, client: TestClient) -> None:
     add_user(app, "known", Role.OFFICER)
     short = Logins(gate_of(app)._tables, SessionLimits(timedelta(minutes=1), timedelta(minutes=2)))
