@@ -2,8 +2,9 @@
 
 For a side ``data`` there are ``data.visible.png``, ``data.ir.png`` and ``data.uv.png``, the median of the enrolled
 captures in each light, for people and programs alike (sRGB, 8 bits, ``REFERENCE_PX_PER_MM``; the portrait is smoothed
-away), and ``data.stats.npz``: the spread by light, what is personal, patches of line work at full resolution, the
-coarse descriptor, and marks of known counterfeits. Nothing is unpickled, sizes are bounded, digests stand in the toml.
+away), ``data.coarse.npz``, the coarse descriptor that a page without a zone is looked up by, and ``data.stats.npz``:
+the spread by light, what is personal, what texts are printed with and what crosses the portrait, patches of line work
+at full resolution, and marks of known counterfeits. Nothing is unpickled, sizes are bounded, digests stand in the toml.
 """
 
 from __future__ import annotations
@@ -97,12 +98,16 @@ def pack_side(reference: Reference, name: str) -> dict[str, bytes]:
     if "visible" in reference.linear:
         rows, columns = COARSE_SHAPE
         steady = cv2.resize((~reference.personal).astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-        arrays["coarse"] = coarse_view(reference.linear["visible"]).astype(np.float16)
-        arrays["coarse_steady"] = steady.astype(np.float16)
+        view = coarse_view(reference.linear["visible"]).astype(np.float16)
+        files[f"{name}.coarse.npz"] = _packed({"coarse": view, "coarse_steady": steady.astype(np.float16)})
+    files[f"{name}.stats.npz"] = _packed(arrays)
+    return files
+
+
+def _packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    files[f"{name}.stats.npz"] = buffer.getvalue()
-    return files
+    return buffer.getvalue()
 
 
 def _four(box: BoxMm) -> tuple[float, float, float, float]:
@@ -185,8 +190,9 @@ def _bytes(folder: Path, side: SideData, file: str) -> bytes:
     return data
 
 
-def _arrays(folder: Path, side: SideData, only: tuple[str, ...] | None = None) -> dict[str, NDArray[np.generic]]:
-    file = f"{side.name}.stats.npz"
+def _arrays(
+    folder: Path, side: SideData, file: str, only: tuple[str, ...] | None = None
+) -> dict[str, NDArray[np.generic]]:
     data = _bytes(folder, side, file)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -200,12 +206,15 @@ def _arrays(folder: Path, side: SideData, only: tuple[str, ...] | None = None) -
 
 def read_coarse(folder: Path, side: SideData) -> tuple[FloatImage, FloatImage] | None:
     """The coarse descriptor and how steady its cells are; None where the series was learned without visible light."""
-    arrays = _arrays(folder, side, ("coarse", "coarse_steady"))
+    # A file of its own: hundreds of them are read before the first page without a usable zone is looked up.
+    file = f"{side.name}.coarse.npz"
+    file = file if file in side.files else f"{side.name}.stats.npz"
+    arrays = _arrays(folder, side, file, ("coarse", "coarse_steady"))
     if "coarse" not in arrays or "coarse_steady" not in arrays:
         return None
     coarse, steady = arrays["coarse"].astype(np.float32), arrays["coarse_steady"].astype(np.float32)
     if coarse.shape[:2] != COARSE_SHAPE or steady.shape != COARSE_SHAPE or not np.isfinite(coarse).all():
-        raise InputError("series.statistics_invalid", series=folder.name, file=f"{side.name}.stats.npz")
+        raise InputError("series.statistics_invalid", series=folder.name, file=file)
     return coarse, steady
 
 
@@ -216,7 +225,7 @@ def read_side(folder: Path, side: SideData) -> Reference:
         InputError: ``series.file_missing``, ``series.altered`` or ``series.statistics_invalid``.
     """
     file = f"{side.name}.stats.npz"
-    arrays = _arrays(folder, side)
+    arrays = _arrays(folder, side, file)
     linear: dict[Light, FloatImage] = {}
     try:
         for light in LIGHTS:
