@@ -157,7 +157,7 @@ class _Deaf:
 def push_kit(folder: Path) -> Iterator[Kit]:
     with closing(Store(Settings(data=folder / "data").store_places())) as store:
         key = Desks(tables_of(store)).create("Desk 1").key
-    kit = Kit("push", {"silent_after_s": 1.0, "desk": "Desk 1"})
+    kit = Kit("push", {"silent_after_s": 4.0, "desk": "Desk 1"})
 
     def post(data: bytes) -> None:
         kit.client.post("/api/v1/screenings", files={"visible": ("v", data)}, headers=desk_headers(key))

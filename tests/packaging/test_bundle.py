@@ -62,17 +62,18 @@ def test_bundle_installs_and_screens_with_the_network_off(bundle: Path, tmp_path
         assert done.returncode == 0, done.stderr[-2000:]
     assert sorted(path.name for path in target.iterdir()) == ["docs", "venv"]
     command = [target / "venv" / "bin" / "python", "-m", "dafec.cli"]
-    sample = ROOT / "sample_docs" / "td3-forged-birth"
-    screened = subprocess.run(
-        [*no_network(), *command, "screen", sample, "--json"],
+    read = subprocess.run(
+        [*no_network(), *command, "mrz", ROOT / "sample_docs" / "td3-arabic" / "visible.jpg", "--json"],
         env=ENVIRONMENT,
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert screened.returncode == 1, screened.stderr[-2000:]
-    assert json.loads(screened.stdout)["verdict"]["level"] == "refer"
+    assert read.returncode == 0, read.stderr[-2000:]
+    samples = json.loads((ROOT / "sample_docs" / "manifest.json").read_text())["samples"]
+    (truth,) = (sample["mrz"] for sample in samples if sample["id"] == "td3-arabic")
+    assert json.loads(read.stdout)["zones"][0]["lines"] == truth
     with subprocess.Popen(
         [*command, "serve", "--port", "0", "--data", tmp_path / "data"],
         env={**ENVIRONMENT, "DAFEC_SERVICE_MIN_FREE_BYTES": "0"},
