@@ -87,7 +87,7 @@ class GhostLikeness:
     whole: float  # correlation of the smoothed pictures, -1..1
     detail: float  # of what lies between a fifth of a millimetre and nine tenths
     face: float  # of the face alone
-    contrast: float  # deviation of the detail in the paler of the two, of full scale
+    contrast: float  # deviation of the detail, of head and of face, in the paler of the two, of full scale
     box: BoxMm  # of the ghost's head
 
     @property
@@ -262,10 +262,10 @@ def compare_ghost(page: Page, head: HeadPlace, ghost: GhostPlace, light: Light) 
     whole, at, k = max(near, key=lambda one: one[0])
     raw = _sized(own, k * width, height / width, _FINE, soft=False)
     detail, contrast = _correlate_band(fine, raw, at, _BAND_MM, (0.0, 0.0, 1.0, 1.0))
-    face, _ = _correlate_band(fine, raw, at, _FACE_BAND_MM, _FACE)
+    face, inside = _correlate_band(fine, raw, at, _FACE_BAND_MM, _FACE)
     size = (raw.shape[1] / _FINE, raw.shape[0] / _FINE)
     box = BoxMm(max(around.x, 0) + at[0] / _FINE, max(around.y, 0) + at[1] / _FINE, *size)
-    return GhostLikeness(whole, detail, face, contrast, box)
+    return GhostLikeness(whole, detail, face, min(contrast, inside), box)
 
 
 def _sized(head: Field, width_mm: float, shape: float, px_per_mm: float, *, soft: bool = True) -> Field:
