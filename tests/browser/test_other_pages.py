@@ -1,0 +1,130 @@
+"""References and help in a real Chromium, in both directions and both themes; what a role does not see."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
+sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+import httpx2
+from browser_kit import CHROMIUM, assert_accessible, chromium, pages_of, ready, shot
+from playwright.sync_api import Browser, Page, expect
+from series_samples import CODE, TODAY, samples
+from service_fakes import draw_page
+from service_process import Service, running
+
+from dafec.references.enrolment import enrol
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+THEMES = [("en", "light"), ("en", "dark"), ("ar", "light"), ("ar", "dark")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("pages")
+    enrol(CODE, samples(), folder / "library", "user:somebody", TODAY, "drawn for tests")
+    with running(folder / "data", DAFEC_SERVICE_LIBRARY=str(folder / "library")) as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    with pages_of(browser) as opened:
+        yield opened
+
+
+def screened(service: Service, shade: int) -> str:
+    files = {"visible": ("v", draw_page(shade))}
+    return str(httpx2.post(f"{service.url}/api/v1/screenings", files=files, timeout=60).json()["id"])
+
+
+@pytest.mark.parametrize(("language", "theme"), THEMES)
+def test_references_and_help_in_every_language_and_theme(
+    service: Service, open_page: Callable[..., Page], language: str, theme: str
+) -> None:
+    page = open_page(f"{service.url}/references", language, theme)
+    expect(page.locator(".case-link")).to_have_text(CODE)
+    shot(page, f"references-{language}-{theme}")
+    assert_accessible(page)
+    page.goto(f"{service.url}/references/{CODE}")
+    ready(page)
+    expect(page.locator(".previews img").first).to_have_js_property("complete", True)
+    shot(page, f"reference-{language}-{theme}")
+    assert_accessible(page)
+    page.goto(f"{service.url}/help")
+    ready(page)
+    expect(page.locator(".help section")).to_have_count(10)
+    shot(page, f"help-page-{language}-{theme}")
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_too_few_captures_are_said_to_be_too_few_and_the_choice_stays(
+    service: Service, open_page: Callable[..., Page]
+) -> None:
+    for shade in (180, 190):
+        screened(service, shade)
+    page = open_page(f"{service.url}/references")
+    boxes = page.locator("input[name=screening]")
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    expect(page.locator("#chosen")).to_have_text("2 chosen")
+    page.locator("input[name=code]").fill("UTO-P-2-2021")
+    page.locator("#learn").click()
+    expect(page.locator("#failure")).to_contain_text("2 were chosen")
+    expect(boxes.nth(0)).to_be_checked()
+    assert_accessible(page)
+
+
+def test_the_reference_lies_beside_and_over_the_document(service: Service, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{service.url}/cases/{screened(service, 215)}")
+    page.wait_for_timeout(800)
+    page.keyboard.press("4")
+    expect(page.locator(".layer[data-layer=reference]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("1")
+    page.keyboard.press("s")
+    expect(page.locator("#stage-beside")).to_be_visible()
+    expect(page.locator(".corner")).to_contain_text("Reference, visible")
+    page.wait_for_timeout(800)
+    shot(page, "case-reference-beside")
+
+    def zooms() -> list[float]:
+        return page.evaluate(  # type: ignore[no-any-return]
+            "[...document.querySelectorAll('.stage canvas')].map((c) => c.getContext('2d').getImageData("
+            "c.width / 2, c.height / 2, 1, 1).data[0])"
+        )
+
+    assert len(zooms()) == 2
+    page.keyboard.press("k")
+    expect(page.locator("#lock")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#message")).to_contain_text("Each picture moves by itself")
+    page.keyboard.press("k")
+    expect(page.locator("#lock")).to_have_attribute("aria-pressed", "true")
+    assert_accessible(page)
+
+
+def test_a_series_is_approved_and_retired_on_its_page(service: Service, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{service.url}/references/{CODE}")
+    expect(page.locator(".state")).to_have_text("Silent")
+    page.locator(".decide.primary").click()
+    expect(page.locator(".state")).to_have_text("Approved")
+    ready(page)
+    page.locator(".decide").click()
+    expect(page.locator(".state")).to_have_text("Retired")
+    expect(page.locator(".decide")).to_have_count(0)
