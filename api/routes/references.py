@@ -72,7 +72,9 @@ class ReferenceLayers(_Body):
     layers: list[dict[str, Any]]
 
 
-@router.get("/references", response_model=SeriesList, responses=error_responses(401, 404, 422), summary="The series known")
+@router.get(
+    "/references", response_model=SeriesList, responses=error_responses(401, 404, 422), summary="The series known"
+)
 async def list_references(
     references: ReferencesOf,
     cases: CasesOf,
