@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from api.errors import ServiceError
 
-__all__ = ["TILE_PX", "Pyramid", "PyramidCache", "least_level", "levels_of"]
+__all__ = ["TILE_PX", "Pixels8", "Pyramid", "PyramidCache", "least_level", "levels_of"]
 
 #: Edge of a tile: large enough that a page is some twenty of them, small enough to be there at once.
 TILE_PX = 1024
