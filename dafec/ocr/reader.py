@@ -21,7 +21,16 @@ from dafec.models.runtime import Session, load_session
 from dafec.ocr.decode import DecodedLine
 from dafec.ocr.find import RoughZone, further_views, locate_zones
 from dafec.ocr.lines import find_lines
-from dafec.ocr.recognise import Calibration, Recognition, look_again, past_the_ends, recognise_lines, turned
+from dafec.ocr.recognise import (
+    Calibration,
+    Recognition,
+    cut_ends,
+    longer,
+    look_again,
+    past_the_ends,
+    recognise_lines,
+    turned,
+)
 from dafec.ocr.strip import CAP_PX, STRIP_HEIGHT, Strip
 from dafec.ocr.types import ALPHABET, CharRead, LineRead, MrzRead, ReadStatus
 
@@ -154,6 +163,11 @@ def _read_zone(grey: NDArray[np.uint8], zone: RoughZone, context: OcrContext) ->
     read = _recognise(grey, zone, context)
     if read is None:
         return None
+    cut = cut_ends(read)
+    if any(cut):
+        whole = recognise_lines(grey, longer(read, cut), context.recogniser, context.calibration)
+        if len(whole.lines) == len(read.lines) and whole.mean > 0.98 * read.mean:
+            read = whole
     ends = past_the_ends(grey, read, context.recogniser, context.calibration)
     if any(ends):
         other = _recognise(grey, _wider(read, zone, ends), context)

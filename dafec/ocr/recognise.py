@@ -13,11 +13,22 @@ from numpy.typing import NDArray
 from dafec.geometry import FloatArray
 from dafec.models.runtime import Session
 from dafec.ocr.decode import STRIDE_PX, DecodedLine, LineColumns, decode_lines
-from dafec.ocr.strip import CAP_PX, STRIP_HEIGHT, LineGeometry, Strip, cut_strip
+from dafec.ocr.strip import CAP_PX, MARGIN_PX, STRIP_HEIGHT, LineGeometry, Strip, cut_strip
 
-__all__ = ["Calibration", "Recognition", "look_again", "past_the_ends", "recognise_lines", "turned"]
+__all__ = [
+    "Calibration",
+    "Recognition",
+    "cut_ends",
+    "longer",
+    "look_again",
+    "past_the_ends",
+    "recognise_lines",
+    "turned",
+]
 
 _OTHER_SIZES = (0.93, 1.07)  # of the cap height, for a second and third look
+_ROOM_CHARS = 2.0  # how much further a line is looked at where a character may have been cut off
+_EMPTY = 0.3  # presence below which a place of the comb has no character
 _PATCH_CHARS = 4.5  # how far a look past an end reaches to either side of the last character found
 
 
@@ -136,6 +147,40 @@ def _patch(strip: Strip, line: DecodedLine, *, at_end: bool) -> tuple[LineGeomet
     left, right = middle - along * pitch * _PATCH_CHARS, middle + along * pitch * _PATCH_CHARS
     cap = strip.geometry.cap_px
     return LineGeometry((float(left[0]), float(left[1])), (float(right[0]), float(right[1])), 0.0, cap), pitch
+
+
+def cut_ends(read: Recognition) -> tuple[bool, bool]:
+    """Whether the strips begin too late and end too early: a character at that end is cut or missing.
+
+    The first or last character then lies in the strip's margin, or its place at the other end is empty in every line,
+    because the line was completed to a format's number of characters there.
+    """
+    lengths = [
+        float(np.hypot(g.right[0] - g.left[0], g.right[1] - g.left[1])) * CAP_PX / g.cap_px for g in read.geometries
+    ]
+    late = any(line.columns[0] < MARGIN_PX for line in read.lines)
+    early = any(line.columns[-1] > MARGIN_PX + length for line, length in zip(read.lines, lengths, strict=True))
+    empty = [(line.presence[0] < _EMPTY, line.presence[-1] < _EMPTY) for line in read.lines]
+    return late or all(last for _, last in empty), early or all(first for first, _ in empty)
+
+
+def longer(read: Recognition, ends: tuple[bool, bool]) -> list[LineGeometry]:
+    """The lines with room for ``_ROOM_CHARS`` more characters at the ends that are named."""
+    found = []
+    for strip, line in zip(read.strips, read.lines, strict=True):
+        geometry = strip.geometry
+        places: FloatArray = strip.to_frame(line.columns - 0.5)
+        pitch = float(np.hypot(*(places[-1] - places[0]))) / max(1, len(places) - 1)
+        first, last = (places[0], places[1]), (places[-2], places[-1])
+        back, on = ((b - a) / max(1e-6, float(np.hypot(*(b - a)))) for a, b in (first, last))
+        left, right = np.asarray(geometry.left), np.asarray(geometry.right)
+        if ends[0]:
+            left = places[0] - back * pitch * (_ROOM_CHARS + 0.5)
+        if ends[1]:
+            right = places[-1] + on * pitch * (_ROOM_CHARS + 0.5)
+        ends_at = (float(left[0]), float(left[1])), (float(right[0]), float(right[1]))
+        found.append(replace(geometry, left=ends_at[0], right=ends_at[1]))
+    return found
 
 
 def past_the_ends(
