@@ -236,8 +236,11 @@ def test_every_unit_of_a_check_has_words() -> None:
     named = set()
     for path in (Path(dafec.__file__).parent / "features").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.keyword) and node.arg == "unit":
-                named |= {c.value for c in ast.walk(node.value) if isinstance(c, ast.Constant) and c.value}
+            said = node.value if isinstance(node, ast.keyword) and node.arg == "unit" else None
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Measured" and len(node.args) > 1:
+                said = node.args[1]
+            if said is not None:
+                named |= {c.value for c in ast.walk(said) if isinstance(c, ast.Constant) and c.value}
     assert len(named) >= 5
     for language in LANGUAGES:
         known = {key.removeprefix("api.unit_name.").split(".")[0] for key in catalogue(language) if "unit_name" in key}
