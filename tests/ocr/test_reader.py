@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from dafec.capture import load_capture
+from dafec.ocr.find import locate_zones
+from dafec.ocr.lines import find_lines
 from dafec.ocr.reader import OcrContext, read_frame, read_image, to_grey
+from dafec.ocr.recognise import cut_ends, longer, recognise_lines
 from dafec.ocr.types import ALPHABET, MrzRead
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,3 +220,25 @@ def test_a_page_of_capitals_is_no_zone(context: OcrContext) -> None:
     ):
         cv2.putText(page, words, (40, 80 + 65 * row), cv2.FONT_HERSHEY_SIMPLEX, 1.4, 20, 3, cv2.LINE_AA)
     assert read_image(page, context=context) == []
+
+
+@pytest.mark.parametrize(("late", "early"), [(1, 0), (2, 0), (0, 1), (1, 1), (0, 0)])
+def test_a_line_cut_at_an_end_is_looked_at_again_with_room(late: int, early: int, context: OcrContext) -> None:
+    pixels = pixels_of(entry("td3-arabic"))
+    lines = find_lines(pixels, locate_zones(pixels, context.detector).zones[0], context.line_finder)
+    whole = recognise_lines(pixels, lines, context.recogniser, context.calibration)
+    short = []
+    for strip, line in zip(whole.strips, whole.lines, strict=True):
+        places = strip.to_frame(line.columns - 0.5)
+        half = (places[-1] - places[0]) / (len(places) - 1) / 2
+        left = places[late] - half if late else np.asarray(strip.geometry.left)
+        right = places[-1 - early] + half if early else np.asarray(strip.geometry.right)
+        ends = (float(left[0]), float(left[1])), (float(right[0]), float(right[1]))
+        short.append(replace(strip.geometry, left=ends[0], right=ends[1]))
+    cut = recognise_lines(pixels, short, context.recogniser, context.calibration)
+    found = cut_ends(cut)
+    again = recognise_lines(pixels, longer(cut, found), context.recogniser, context.calibration)
+    read = ["".join(ALPHABET[at] for at in line.probabilities.argmax(axis=1)) for line in again.lines]
+    assert read == entry("td3-arabic")["mrz"]
+    if not late and not early:
+        assert found == (False, False)
