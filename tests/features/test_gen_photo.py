@@ -90,7 +90,7 @@ def test_a_clean_document_passes(check):
     ("check", "forgery", "method"),
     [
         (PHOTO, "F1", "cut_and_replaced"),
-        (PHOTO, "F1", "bleached_and_reprinted"),
+        (PHOTO, "F1", "pasted_over"),
         (RETOUCH, "F3", "patch_pasted"),
     ],
     ids=lambda one: getattr(one, "id", one),
