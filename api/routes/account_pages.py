@@ -80,11 +80,12 @@ def _page(request: Request, template: str, title: str, *, open_access: bool = Fa
     actor = current_actor()
     permissions = actor.permissions if actor is not None else frozenset()
     places = [
-        {"path": path, "name": text(f"api.access.{name}", language)}
+        {"path": path, "name": text(f"api.nav.{name}", language)}
         for path, name, permission in (
-            ("/", "desk_page", Permission.SCREENINGS_MAKE),
-            ("/users", "users_title", Permission.USERS_MANAGE),
-            ("/desks", "desks_title", Permission.DESKS_MANAGE),
+            ("/", "desk", Permission.SCREENINGS_MAKE),
+            ("/cases", "cases", Permission.CASES_READ),
+            ("/users", "users", Permission.USERS_MANAGE),
+            ("/desks", "desks", Permission.DESKS_MANAGE),
         )
         if permission in permissions
     ]

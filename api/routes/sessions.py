@@ -117,6 +117,7 @@ def home_of(permissions: frozenset[Permission], pending: tuple[Pending, ...] = (
     if pending:
         return "/account"
     places = (
+        (Permission.CASES_READ, "/cases"),
         (Permission.SCREENINGS_MAKE, "/"),
         (Permission.USERS_MANAGE, "/users"),
     )
