@@ -292,6 +292,7 @@ def test_deleted_data_take_the_words_with_them_and_leave_the_conclusion(app: Fas
     page = client.get(f"/cases/{name}", headers={"Accept": "text/html"})
     assert page.status_code == 200
     assert catalogue("en")["viewer.text_deleted"] in html.unescape(page.text)
+    assert catalogue("en")["viewer.case.pictures_gone"] in html.unescape(page.text)
 
 
 def test_tiles_are_the_pixels_that_were_handed_in(client: TestClient) -> None:
