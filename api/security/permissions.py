@@ -26,6 +26,7 @@ __all__ = [
     "ROLE_PERMISSIONS",
     "Actor",
     "ActorKind",
+    "Pending",
     "Permission",
     "RecordScope",
     "Role",

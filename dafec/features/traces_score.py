@@ -4,7 +4,7 @@ A **spread** score asks whether the page as a whole is of another make: the medi
 asks whether some place is: the mean of the cells that stand out most, after the mean with their neighbours, so that one
 cell alone says little. Both are logits of the network, which is no probability: ``data/traces.toml`` holds, for each
 check and each set of lights, the logistic line that turns a score into a natural-log likelihood ratio, fitted on
-synthetic captures that the network was not trained on (``dafec.models.training.traces_fit``), and the scores from which
+synthetic captures that the network was not trained on (``benchmarks.detection.traces_fit``), and the scores from which
 a check fails and up to which it passes.
 """
 

@@ -31,9 +31,15 @@ from torch.utils.data import IterableDataset
 
 from dafec.lights import LIGHTS, Light
 from dafec.models.training.loop import Recipe, begin, parse_options, train
-from dafec.models.training.traces_data import CELL_PX, PROCESSES
 
-__all__ = ["CLASSES", "Traces", "batches", "export", "main"]
+__all__ = ["CELL_PX", "CLASSES", "PROCESSES", "PX_PER_MM", "Traces", "batches", "export", "main"]
+
+#: The network's scale: 400 dpi.
+PX_PER_MM = 400 / 25.4
+#: Side of one cell of its maps, in pixels at ``PX_PER_MM``: 1.016 mm.
+CELL_PX = 16
+#: Families of print the network tells apart.
+PROCESSES = ("line_art", "screen", "drops", "dye", "engraving")
 
 #: Channels of the class map, in order; channel 0 of the output is "forged at all".
 CLASSES = ("C1", "C2", "C3", "C4", "F1", "F2", "F3", "F4", "F6", "F7", "P1", "P2", "P3")
@@ -161,7 +167,7 @@ def _sides(folder: Path) -> list[_Side]:
         class_id = told["class"] if len(at) else None  # the side of a card that was left alone
         found.append(_Side(path.parent, class_id, frozenset(told["lights"] or ()), forged.shape, at))
     if not found:
-        raise SystemExit(f"no sides under {folder}: make them with dafec.models.training.traces_data")
+        raise SystemExit(f"no sides under {folder}: make them with benchmarks.detection.trace_pages")
     return found
 
 

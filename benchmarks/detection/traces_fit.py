@@ -1,8 +1,8 @@
 """Fits how the trace network's scores are read, and says what they are worth on synthetic documents.
 
-    python -m dafec.models.training.traces_fit --fit runs/traces/development --test runs/traces/test-joint --write
+    python -m benchmarks.detection.traces_fit --fit runs/traces/development --test runs/traces/test-joint --write
 
-``--fit`` and ``--test`` are folders of sides as ``traces_data`` writes them, of captures the network was not trained
+``--fit`` and ``--test`` are folders of sides as ``trace_pages`` writes them, of captures the network was not trained
 on. Every side is scored in four sets of lights. Of ``--fit`` come the lines of ``dafec/features/data/traces.toml``: a
 logistic line a check and set of lights, genuine and forged weighing the same, the score that one genuine page in two
 hundred reaches at most (``fails_from``) and the one below which nine genuine in ten lie (``passes_to``). On ``--test``
@@ -123,7 +123,7 @@ def _fit(members: Sequence[Scored], group: str) -> dict[str, float]:
 def _write(lines: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
     path = Path(str(files("dafec").joinpath("features/data/traces.toml")))
     parts = [
-        "# How scores of the trace network are read: written by dafec.models.training.traces_fit, see there.",
+        "# How scores of the trace network are read: written by benchmarks.detection.traces_fit, see there.",
         "# slope, offset: natural-log likelihood ratio = slope * score + offset, at most cap.",
     ]
     for group, sets in lines.items():
@@ -176,7 +176,7 @@ def main() -> None:
     rows = []
     for lights, members in (_all(options.test, session) if options.test else fitted).items():
         rows += _table(members, lights)
-    print("synthetic documents" + "\n".join(rows))  # noqa: T201
+    print("synthetic documents" + "\n".join(rows))
 
 
 if __name__ == "__main__":

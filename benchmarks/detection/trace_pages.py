@@ -1,6 +1,6 @@
 """Pages for the trace network: rectified pictures and what lies where on them.
 
-    python -m dafec.models.training.traces_data runs/detection/train runs/traces/train
+    python -m benchmarks.detection.trace_pages runs/detection/train runs/traces/train
 
 takes capture folders as ``benchmarks.detection.build`` makes them and writes one folder a side:
 
@@ -32,6 +32,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dafec.models.training.traces import CELL_PX, PROCESSES, PX_PER_MM
 from dafec.specimens.artwork import draw_artwork
 from dafec.specimens.forgeries import plan_forgery, start_job
 from dafec.specimens.issue import issue_document
@@ -39,15 +40,10 @@ from dafec.specimens.make import object_dpi, stream_of_forgery, stream_of_issue
 from dafec.specimens.model import Artwork, Grid, Issue, Process, Role
 from dafec.specimens.series import load_series
 
-__all__ = ["CELL_PX", "PROCESSES", "PX_PER_MM", "main", "prepare"]
+__all__ = ["main", "prepare"]
 
-#: The network's scale: 400 dpi.
-PX_PER_MM = 400 / 25.4
-#: Side of one cell of its maps, in pixels at ``PX_PER_MM``: 1.016 mm.
-CELL_PX = 16
-
-#: Families of print the network tells apart, and the specimens' processes in each.
-PROCESSES: Mapping[str, tuple[Process, ...]] = {
+#: The specimens' processes in each family of print the network tells apart.
+_MEMBERS: Mapping[str, tuple[Process, ...]] = {
     "line_art": ("offset", "intaglio"),
     "screen": ("am_laser", "toner"),
     "drops": ("inkjet",),
@@ -126,7 +122,7 @@ def _add_coverage(maps: NDArray[np.float32], artwork: Artwork, at_mm: tuple[floa
     for plate in artwork.plates:
         if plate.role in _UNSEEN:
             continue
-        family = next((at for at, members in enumerate(PROCESSES.values()) if plate.process in members), None)
+        family = next((at for at, name in enumerate(PROCESSES) if plate.process in _MEMBERS[name]), None)
         if family is None:
             continue
         height, width = plate.coverage.shape
