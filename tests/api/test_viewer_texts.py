@@ -14,7 +14,7 @@ VIEWER = Path(api.viewer.__file__).parent
 TEMPLATES = sorted((VIEWER / "templates").glob("*.html"))
 SCRIPTS = sorted((VIEWER / "static").glob("*.js"))
 #: Words that stand in a page in Latin letters in both languages.
-PLAIN = re.compile(r"^(DAFEC|onnxruntime|Esc|Enter|desk:|user:|▲|[A-Z0-9?<·✕+−←↑→↓/:%–,.()\s-]{0,12})$")
+PLAIN = re.compile(r"^(DAFEC|onnxruntime|Esc|Enter|desk:|user:|▲|v|[A-Z0-9?<·✕+−←↑→↓/:%–,.()\s-]{0,12})$")
 
 
 def asked(source: str, function: str) -> set[str]:
