@@ -34,7 +34,7 @@ from api.scanners.patience import Patient
 from dafec.capture import LIGHTS, Light
 from dafec.errors import DafecError, InputError
 
-__all__ = ["FolderDriver"]
+__all__ = ["FolderDriver", "statement_of"]
 
 PROCESSED, REFUSED = "processed", "refused"
 #: What an image that is still being written looks like to the decoder.

@@ -18,7 +18,7 @@ from api.store.database import WRITER_LOCK, is_sqlite, mapped_errors, open_write
 from api.store.readonly import StoreReader
 from api.store.sealing import Keyring
 
-__all__ = ["Tables", "opened_tables", "tables_of", "utc"]
+__all__ = ["Tables", "Writing", "opened_tables", "tables_of", "utc"]
 
 
 @dataclass(frozen=True, slots=True)
