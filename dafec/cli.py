@@ -38,6 +38,7 @@ _OWN: dict[str, Callable[..., None]] = {
     "specimens": specimens.specimens,
 }
 _BROKEN = 4
+_LAST_WAIT_S = 10.0  # several times the longest a check that is no accident takes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,6 +51,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except DafecError as error:
         say_error(error, language_of(given), as_json="--json" in given)
         sys.exit(error.exit_code)
+    finally:
+        _end_threads()
+
+
+def _end_threads() -> None:
+    """Lets checks that were given up on end: native code that runs on while the interpreter ends kills the process.
+
+    Where one does not end at all, the process ends at once with the exit code it was about to give.
+    """
+    registry = sys.modules.get("dafec.features.registry")
+    if registry is None or registry.wait_for_left_behind(_LAST_WAIT_S):
+        return
+    ending = sys.exc_info()[1]
+    code = ending.code if isinstance(ending, SystemExit) else 0 if ending is None else 4
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 def build_app(arguments: Sequence[str] = ()) -> typer.Typer:

@@ -10,6 +10,10 @@ another on a daemon thread; where one exceeds its limit the thread is left behin
 identity, and the remaining checks go on with a new thread. A thread left behind ends with its check, and as a daemon it
 does not keep the process alive. While ``_MAX_LEFT_BEHIND`` of them are still alive no more are started: the checks are
 ``aborted``, so a check that always hangs cannot fill the machine.
+
+The limit is on the processor time a check's thread took, where the system tells it, so that a machine with much else to
+do does not break off what would have been done; ``_WALL`` times the limit is the most by the clock. A process that ends
+waits for threads left behind (``wait_for_left_behind``): native code must not run while the interpreter is taken down.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import logging
 import math
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,9 +40,11 @@ from dafec.features.uv_br import UV_BRIGHTNESS_CHECKS
 from dafec.features.viz_checks import VIZ_CHECKS
 from dafec.features.viz_sides import SidesAgainstEachOther
 
-__all__ = ["TIME_LIMIT_S", "all_checks", "run_checks", "serves_side"]
+__all__ = ["TIME_LIMIT_S", "all_checks", "run_checks", "serves_side", "wait_for_left_behind"]
 
 TIME_LIMIT_S = 2.0  # twenty times what the slowest check takes on a 400 dpi page
+_WALL = 3.0  # times the limit by the clock
+_LOOK_S = 0.25  # how often a thread's processor time is looked at
 _MAX_LEFT_BEHIND = 8
 _OUTCOMES: tuple[Outcome, ...] = ("passed", "failed", "undetermined", "not_supported", "aborted")
 
@@ -147,6 +154,51 @@ def _still_left_behind() -> int:
         return len(_left_behind)
 
 
+def wait_for_left_behind(limit_s: float) -> bool:
+    """Waits until no thread that was given up on runs any more.
+
+    Args:
+        limit_s: at most, seconds.
+
+    Returns:
+        Whether all have ended.
+    """
+    until = time.monotonic() + limit_s
+    with _left_behind_lock:
+        waiting = list(_left_behind)
+    for thread in waiting:
+        thread.join(max(0.0, until - time.monotonic()))
+    return _still_left_behind() == 0
+
+
+def _processor_s(thread: threading.Thread) -> float | None:
+    """Processor time a thread took so far, seconds; None where the system does not tell, or it has ended."""
+    clock = getattr(time, "pthread_getcpuclockid", None)
+    if clock is None or thread.ident is None or not thread.is_alive():
+        return None
+    try:
+        return time.clock_gettime(clock(thread.ident))
+    except OSError:
+        return None
+
+
+def _next_result(
+    done: queue.SimpleQueue[tuple[int, CheckResult]], worker: threading.Thread, time_limit_s: float
+) -> CheckResult | None:
+    """The worker's next result; None where its check exceeded the limit."""
+    begun, taken = time.monotonic(), _processor_s(worker)
+    while True:
+        left = begun + time_limit_s - time.monotonic()
+        try:
+            return done.get(timeout=min(_LOOK_S, left) if left > 0 else min(_LOOK_S, time_limit_s))[1]
+        except queue.Empty:
+            spent, now = time.monotonic() - begun, _processor_s(worker)
+            if spent < time_limit_s:
+                continue
+            if taken is None or now is None or now - taken >= time_limit_s or spent >= _WALL * time_limit_s:
+                return None
+
+
 def _run_jobs(
     jobs: list[tuple[int, Check]], context: CheckContext, time_limit_s: float, results: dict[int, CheckResult]
 ) -> list[tuple[int, Check]]:
@@ -156,15 +208,15 @@ def _run_jobs(
     worker = threading.Thread(target=_work, args=(jobs, context, done, stop), name="dafec-checks", daemon=True)
     worker.start()
     for position, (index, check) in enumerate(jobs):
-        try:
-            _, results[index] = done.get(timeout=time_limit_s)
-        except queue.Empty:
+        result = _next_result(done, worker, time_limit_s)
+        if result is None:
             stop.set()
             with _left_behind_lock:
                 _left_behind.append(worker)
             _log.error("check exceeded its time limit", extra={"check": check.id, "limit_s": time_limit_s})
             results[index] = _unrun(check, "aborted", "time_out", limit_s=time_limit_s)
             return jobs[position + 1 :]
+        results[index] = result
     return []
 
 

@@ -1,5 +1,7 @@
 import logging
 import math
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -9,7 +11,7 @@ import pytest
 from dafec.features import registry
 from dafec.features.contract import CheckResult
 from dafec.features.mrz_checks import MRZ_CHECKS
-from dafec.features.registry import all_checks, run_checks
+from dafec.features.registry import all_checks, run_checks, wait_for_left_behind
 from dafec.messages import catalogue
 from tests.synthetic_pages import Look, context_of, reader_page
 
@@ -180,3 +182,44 @@ def test_every_reason_of_the_runner_stands_in_both_languages():
     }  # fmt: skip
     for language in ("en", "ar"):
         assert reasons <= {k.rsplit(".", 1)[1] for k in catalogue(language) if k.startswith("checks.common.")}
+
+
+def test_a_busy_machine_does_not_break_off_a_check_that_waits_for_its_turn(context):
+    def slow_by_the_clock():
+        time.sleep(0.3)  # takes no processor time, as a thread does that others keep from running
+        return CheckResult("X-1", 1, "passed")
+
+    (result,) = run_checks(context, [Fake(act=slow_by_the_clock)], time_limit_s=0.2)
+    assert result.result == "passed"
+
+
+def test_processor_time_is_what_is_limited(context):
+    stop = threading.Event()
+
+    def busy():
+        while not stop.is_set():
+            sum(range(1000))
+        return CheckResult("X-1", 1, "passed")
+
+    begun = time.monotonic()
+    (result,) = run_checks(context, [Fake(act=busy)], time_limit_s=0.3)
+    assert result.result == "aborted"
+    assert time.monotonic() - begun < 5
+    assert not wait_for_left_behind(0.1)
+    stop.set()
+    assert wait_for_left_behind(10)
+
+
+def test_the_command_ends_with_its_own_code_though_a_check_never_ends():
+    program = (
+        "import sys, threading, time\n"
+        "from dafec import cli\n"
+        "from dafec.features import registry\n"
+        "thread = threading.Thread(target=time.sleep, args=(60,), daemon=True)\n"
+        "thread.start()\n"
+        "registry._left_behind.append(thread)\n"
+        "cli._LAST_WAIT_S = 0.1\n"
+        "cli.main(['mrz', '/nowhere.png'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 3, done.stderr
