@@ -36,6 +36,7 @@ from dafec.ocr.types import ALPHABET, CharRead, LineRead, MrzRead, ReadStatus
 
 __all__ = ["Calibration", "FrameRead", "OcrContext", "read_frame", "read_image", "to_grey"]
 
+_LONGER_LOOKS = 4  # at a line that is cut, each with room for two characters more
 _MIN_MEAN = 0.45  # mean probability of the best character below which a "zone" is some other print
 # Other capitals (headings, cards without a zone) were read with means up to 0.63 in a format's shape and 0.95 in none;
 # zones a person can read, however small or worn, with 0.85 and more.
@@ -163,11 +164,14 @@ def _read_zone(grey: NDArray[np.uint8], zone: RoughZone, context: OcrContext) ->
     read = _recognise(grey, zone, context)
     if read is None:
         return None
-    cut = cut_ends(read)
-    if any(cut):
+    for _ in range(_LONGER_LOOKS):
+        cut = cut_ends(read)
+        if not any(cut):
+            break
         whole = recognise_lines(grey, longer(read, cut), context.recogniser, context.calibration)
-        if len(whole.lines) == len(read.lines) and whole.mean > 0.98 * read.mean:
-            read = whole
+        if len(whole.lines) != len(read.lines) or whole.mean <= 0.98 * read.mean:
+            break
+        read = whole
     ends = past_the_ends(grey, read, context.recogniser, context.calibration)
     if any(ends):
         other = _recognise(grey, _wider(read, zone, ends), context)
