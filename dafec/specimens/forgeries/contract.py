@@ -81,6 +81,10 @@ class Forger:
         """Whether documents of a series can be forged this way."""
         return bool(self.methods_for(series))
 
+    def lights_of(self, job: ForgeryJob) -> tuple[Light, ...]:
+        """Lights a document of this job can show it in at the most: those of its method."""
+        return self.methods[job.plan.method]
+
     def edit_issue(self, job: ForgeryJob, issue: Issue) -> Issue:
         """Texts; the same where the forgery leaves them."""
         return issue
@@ -187,7 +191,7 @@ class ForgeryJob:
 
     def truth(self) -> dict[str, Any]:
         """Class, method, difficulty, regions in millimetres, and the lights it can be seen in at all."""
-        most = self.forger.methods[self.plan.method]
+        most = self.forger.lights_of(self)
         regions = [one for one in self.regions if one.lights or not self.forger.local]
         seen = {light for one in regions for light in one.lights} if self.forger.local else set(most)
         return {

@@ -22,7 +22,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from dafec.lights import LIGHTS
+from dafec.lights import LIGHTS, Light
 from dafec.specimens.compose import compose
 from dafec.specimens.forgeries.contract import Forger, ForgeryJob
 from dafec.specimens.forgeries.hands import PERSONAL
@@ -240,9 +240,16 @@ class OffsetCounterfeit(Forger):
         "process_colours": LIGHTS,
     }
 
+    def lights_of(self, job: ForgeryJob) -> tuple[Light, ...]:
+        """Infrared tells only where the series parts its inks there, or where the inks are a press' four."""
+        told = job.plan.method == "process_colours" or job.notes.get("ir_split", False)
+        return LIGHTS if told else tuple(light for light in LIGHTS if light != "ir")
+
     def edit_artwork(self, job: ForgeryJob, artwork: Artwork, side: int) -> Artwork:
         """The side drawn again with other inks."""
         job.mark_page(side)
+        if artwork.of_role("ir_split"):
+            job.notes["ir_split"] = True
         rng = job.rng(_STREAM_OFFSET + 100 * (side + 1))
         _, holes = _holes(job, artwork)
         stock = self._stock(artwork, rng)
