@@ -63,6 +63,9 @@ def _page_box(box: BoxMm, material: Material, light: Light) -> BoxMm:
     return BoxMm(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
 
 
+_LLR_NO_ANSWER = 1.0  # asks for a look; by itself it can never refer
+
+
 def _unusable(spec: RoutineSpec, quality: Quality) -> str | None:
     """Why a failure in this capture would say nothing about the document; None where it would."""
     light = spec.light
@@ -83,6 +86,9 @@ def _vetted(spec: RoutineSpec, judged: Judgement, quality: Quality) -> tuple[Jud
     """The judgement as far as the capture supports it, and its reason."""
     reason = "inverted" if spec.inverted and judged.outcome == "failed" else spec.measure
     unusable = _unusable(spec, quality)
+    if unusable == "repeats_visible" and judged.outcome == "failed":
+        # A lamp that is off, or a page that answers nothing under it: a look tells, and the series is known to answer.
+        return Judgement("undetermined", min(judged.llr, _LLR_NO_ANSWER)), unusable
     if unusable in ("repeats_visible", "overexposed", "unlit") or (unusable and judged.outcome != "passed"):
         return Judgement("undetermined", 0.0), unusable or ""
     return judged, f"{reason}.{'slight' if judged.slight else judged.outcome}"
