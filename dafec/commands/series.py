@@ -120,7 +120,7 @@ def _tell(series: Series, library: Path, lang: Language, *, as_json: bool, made:
         for light in made.dropped_lights:
             out.print(mark("look", text("series.light_dropped", lang, {"light": light})))
         out.print(text("series.pictures", lang, {"folder": printable(str(folder))}))
-        out.print(text("series.approve_next", lang, {"series": series.code}))
+        out.print(text("series.approve_next", lang, {"series": series.code, "library": str(library)}))
 
 
 _MARKS = {"silent": "look", "approved": "ok", "retired": "not_found"}

@@ -55,7 +55,10 @@ def verify(
     stored = parse_report(read_file(report))
     settings = load_settings(prior=stored.verdict.prior)
     context = replace(ScreeningContext.load(settings, library), today=date.fromisoformat(stored.date))
-    was_read = any(check.id.startswith("VIZ-") and check.message != "checks.viz.not_read" for check in stored.checks)
+    was_read = any(
+        check.id.startswith("VIZ-") and check.id != "VIZ-SIDES" and check.message != "checks.viz.not_read"
+        for check in stored.checks
+    )
     made = screen_capture(load_capture(capture, limits=settings.limits()), context, visual_zone=was_read)
     rounded = _compare(stored, made)
     if as_json:

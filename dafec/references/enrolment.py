@@ -209,7 +209,8 @@ def approve(library: Path, code: str, by: str, today: date) -> Series:
     """Let a silent series count.
 
     Raises:
-        UsageError: ``enrol.same_person``: who enrolled or changed it last may not approve it.
+        UsageError: ``enrol.same_person``: who enrolled or changed it last may not approve it;
+            ``enrol.approved_already``: nothing is left to approve.
         InputError: the series is not there or cannot be read.
     """
     series = _read(library, code)
@@ -217,7 +218,9 @@ def approve(library: Path, code: str, by: str, today: date) -> Series:
         series.enrolled_by.strip().casefold(),
         series.changes[-1].by.strip().casefold(),
     }:
-        raise UsageError("enrol.same_person", series=code, name=series.changes[-1].by)
+        raise UsageError("enrol.same_person", series=code, name=by.strip() or "–")
+    if series.state == "approved":
+        raise UsageError("enrol.approved_already", series=code, name=series.approved_by or "–")
     made = _changed(series, by, today, "approved", state="approved", approved_by=by)
     write_series(made, library / code)
     return made
