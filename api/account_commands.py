@@ -84,7 +84,7 @@ def users(
         console().print(permission_table(), soft_wrap=True)
         return
     roles = _roles(role or ())
-    with _tables(data) as tables:
+    with _tables(data, new=action is UserAction.ADD) as tables:
         from api.security.accounts import Accounts
         from api.security.desks import Desks
 
@@ -118,7 +118,7 @@ def desks(
         dafec desks add "Hall 2 / desk 4"
         dafec desks revoke "Hall 2 / desk 4"
     """  # fmt: skip
-    with _tables(data) as tables:
+    with _tables(data, new=action is DeskAction.ADD) as tables:
         from api.security.desks import Desks
 
         found = Desks(tables)
@@ -133,12 +133,22 @@ def desks(
 
 
 @contextmanager
-def _tables(data: Path | None) -> Iterator[Tables]:
+def _tables(data: Path | None, *, new: bool) -> Iterator[Tables]:
+    """The tables of a service; only where something is added may there be none yet.
+
+    Raises:
+        UsageError: ``store.nothing_there``.
+    """
     from api.security.audit_entry import acting
     from api.security.tables import opened_tables
     from api.settings import load_settings
+    from api.store.database import database_url
 
-    with acting("command"), opened_tables(load_settings(data=data).store_places()) as tables:
+    places = load_settings(data=data).store_places()
+    file = database_url(places.database, places.folder).database
+    if not new and places.database is None and not Path(file or "").is_file():
+        raise UsageError("store.nothing_there", folder=str(places.folder))
+    with acting("command"), opened_tables(places) as tables:
         yield tables
 
 

@@ -297,8 +297,10 @@ def test_reasons_go_before_notes_and_nothing_is_said_twice(page: Path) -> None:
     from dafec.commands.screen import _short_reasons
 
     stood_on = SimpleNamespace(reasons=("MRZ-expiry", "IR-AB-MR"), notes=("expired", "no_uv", "no_page"))
-    assert _short_reasons(stood_on, "en") == "expired, ink of the zone, no ultraviolet"  # type: ignore[arg-type]
+    assert _short_reasons(stood_on, "en") == "expired, ink of the zone, no ultraviolet, … (+1)"  # type: ignore[arg-type]
     assert _short_reasons(SimpleNamespace(reasons=(), notes=()), "ar") == "–"  # type: ignore[arg-type]
+    many = SimpleNamespace(reasons=("MRZ-expiry", "IR-AB-MR"), notes=("no_uv", "unknown_series", "specimen"))
+    assert _short_reasons(many, "en").endswith("no ultraviolet, … (+2)")  # type: ignore[arg-type]
 
 
 def test_every_check_and_note_has_a_short_label() -> None:

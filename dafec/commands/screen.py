@@ -112,7 +112,9 @@ def _short_reasons(verdict: VerdictInfo, language: Language) -> str:
     reasons = [_labelled("cli.reason", check, language) for check in verdict.reasons]
     notes = [_labelled("cli.note", note, language) for note in verdict.notes]
     separator = "، " if language == "ar" else ", "
-    return separator.join(list(dict.fromkeys([*reasons, *notes]))[:_MAX_REASONS]) or "–"
+    said = list(dict.fromkeys([*reasons, *notes]))
+    more = [f"… (+{len(said) - _MAX_REASONS})"] if len(said) > _MAX_REASONS else []
+    return separator.join([*said[:_MAX_REASONS], *more]) or "–"
 
 
 def _labelled(area: str, name: str, language: Language) -> str:

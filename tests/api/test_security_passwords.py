@@ -206,3 +206,13 @@ def test_no_users_where_nothing_can_be_kept(tmp_path: Path) -> None:
         opened_tables(StorePlaces(tmp_path / "data", keys=tmp_path / "data" / "keys")),
     ):
         pass
+
+
+@pytest.mark.parametrize("command", [("desks",), ("users",), ("desks", "revoke", "Hall 2"), ("users", "reset", "A. B")])
+def test_looking_in_the_wrong_folder_makes_no_service_there(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    code, _, error = run(capfd, *command, "--data", str(tmp_path / "data"))
+    assert code == 2
+    assert "store.nothing_there" in error
+    assert not list(tmp_path.iterdir())
