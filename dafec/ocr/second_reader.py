@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from dafec.errors import DafecError
 from dafec.geometry import DocumentFormat
 from dafec.models.manifest import digest
-from dafec.models.runtime import Session, open_session
+from dafec.models.runtime import Session, SessionOptions, open_session
 from dafec.ocr.layouts import layout_of
 from dafec.ocr.types import ALPHABET, LineRead, MrzRead
 
@@ -204,7 +204,7 @@ _LOCK = threading.Lock()
 @cache
 def _recogniser() -> _Recogniser:
     data = files("rapidocr").joinpath(_RECOGNISER).read_bytes()
-    session = open_session("pp-ocr", data)
+    session = open_session("pp-ocr", data, SessionOptions(memory_arena=False))
     raw: Any = session.raw
     characters = raw.get_modelmeta().custom_metadata_map["character"].splitlines()
     places = {char: index + 1 for index, char in enumerate(characters)}

@@ -110,7 +110,7 @@ _LOCK = threading.Lock()
 def _load(threads: int) -> VisualContext:
     if importlib.util.find_spec("rapidocr") is None:
         raise InstallationError("models.not_listed", name="rapidocr")
-    options = SessionOptions(threads=threads)
+    options = SessionOptions(threads=threads, memory_arena=False)
     sessions = []
     for name in (_DETECTOR, _RECOGNISER):
         try:
