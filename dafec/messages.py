@@ -46,7 +46,7 @@ def catalogue(language: Language) -> Mapping[str, str]:
 
 _ARABIC = re.compile(r"[\u0590-\u08ff\u2066-\u2069]")
 _PLAIN_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
-_DATE_HYPHEN = re.compile(r"(?<=[0-9])-(?=[0-9])")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?")
 
 
 def _left_to_right(value: object) -> object:
@@ -54,7 +54,9 @@ def _left_to_right(value: object) -> object:
     said = "" if value is None else str(value)
     if not said or _PLAIN_NUMBER.fullmatch(said) or _ARABIC.search(said):
         return value
-    return "\u2066" + _DATE_HYPHEN.sub("\u2011", said) + "\u2069"
+    if _DATE.fullmatch(said):  # else a date is broken at its hyphens; what may be copied (a password, a path) stays as it is
+        said = said.replace("-", "\u2011")
+    return f"\u2066{said}\u2069"
 
 
 class _Lenient(dict[str, object]):
