@@ -54,7 +54,7 @@ def _left_to_right(value: object) -> object:
     said = "" if value is None else str(value)
     if not said or _PLAIN_NUMBER.fullmatch(said) or _ARABIC.search(said):
         return value
-    if _DATE.fullmatch(said):  # else a date is broken at its hyphens; what may be copied (a password, a path) stays as it is
+    if _DATE.fullmatch(said):  # unlike a password or a path, nobody copies it
         said = said.replace("-", "\u2011")
     return f"\u2066{said}\u2069"
 
