@@ -147,7 +147,7 @@ def prepare(folder: Path, out: Path) -> int:
     """Writes the sides of one capture.
 
     Args:
-        folder: a capture with its truth, all three lights.
+        folder: a capture with its truth; a light it lacks is not written.
         out: one folder a side goes below it, named after the capture and the side.
 
     Returns:

@@ -102,9 +102,8 @@ class Traces(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.visible = nn.Sequential(
-            _conv(3, 24, 4, 4),
-            _conv(24, 24, 3, 1, groups=24),
-            _conv(24, 24, 1, 1),
+            _conv(3, 16, 3, 2),
+            _conv(16, 24, 3, 2),
             _conv(24, 40, 3, 2),
             _Block(40),
             _Block(40),
@@ -151,7 +150,8 @@ class Traces(nn.Module):
 class _Side:
     folder: Path
     class_id: str | None
-    lights: frozenset[str]  # it can be seen in
+    lights: frozenset[str]  # the forgery can be seen in
+    there: frozenset[str]  # lights that were captured
     cells: tuple[int, int]
     at: NDArray[np.int64]  # (n, 2) rows and columns of forged cells; empty where none or all are
 
@@ -161,11 +161,10 @@ def _sides(folder: Path) -> list[_Side]:
     for path in sorted(folder.glob("*/side.json")):
         told = json.loads(path.read_text(encoding="utf-8"))
         forged = np.load(path.parent / "forged.npy")
-        if not all((path.parent / f"{light}.npy").exists() for light in LIGHTS):
-            continue
+        there = frozenset(light for light in LIGHTS if (path.parent / f"{light}.npy").exists())
         at = np.argwhere(forged > 127)
         class_id = told["class"] if len(at) else None  # the side of a card that was left alone
-        found.append(_Side(path.parent, class_id, frozenset(told["lights"] or ()), forged.shape, at))
+        found.append(_Side(path.parent, class_id, frozenset(told["lights"] or ()), there, forged.shape, at))
     if not found:
         raise SystemExit(f"no sides under {folder}: make them with benchmarks.detection.trace_pages")
     return found
@@ -234,7 +233,8 @@ def _draw(side: _Side, rng: random.Random) -> tuple[NDArray[np.float32], ...]:
     else:
         row, column = rng.randint(0, rows - _CROP_CELLS), rng.randint(0, columns - _CROP_CELLS)
     row, column = min(max(row, 0), rows - _CROP_CELLS), min(max(column, 0), columns - _CROP_CELLS)
-    left = rng.choices([lights for lights, _ in _LEFT], [share for _, share in _LEFT])[0]
+    drawn = rng.choices([lights for lights, _ in _LEFT], [share for _, share in _LEFT])[0]
+    left = tuple(light for light in drawn if light in side.there)
     augment = _Augment(rng)
     pictures: dict[Light, NDArray[np.float32]] = {}
     for light in LIGHTS:
