@@ -98,6 +98,13 @@ def test_arabic_is_arabic() -> None:
             assert len(template) <= 12, f"{key} is not translated"
 
 
+def test_each_light_has_one_name_in_arabic() -> None:
+    """They are rays, الأشعة, which is feminine: pages and the command line call infrared and ultraviolet alike."""
+    for key, said in catalogue("ar").items():
+        assert "تحت الأحمر" not in said, key
+        assert not re.search("فوق البنفسجي(?!ة)", said), key
+
+
 def test_no_key_is_defined_twice() -> None:
     for language in LANGUAGES:
         found = Counter(
