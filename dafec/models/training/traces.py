@@ -15,6 +15,7 @@ grey pictures, mirrored pages, infrared and ultraviolet a little off their place
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -57,6 +58,7 @@ _RECIPE = Recipe(
     prefetch=4,
 )
 _CROP_CELLS = 32
+_LISTED_EVERY = 500  # batches
 _NOT_TAUGHT = 255
 
 #: Lights that are left, and how often. Visible light alone is what a telephone gives.
@@ -284,21 +286,25 @@ class _Stream(IterableDataset):
 
     def __init__(self, folder: Path, seed: int, batch: int, without: frozenset[str] = frozenset()) -> None:
         super().__init__()
-        self.seed, self.batch = seed, batch
-        sides = [side for side in _sides(folder) if side.class_id not in without]
-        self.plain = [side for side in sides if side.class_id is None]
-        self.forged = [[side for side in sides if side.class_id == name] for name in CLASSES]
-        self.forged = [members for members in self.forged if members]
+        self.folder, self.seed, self.batch, self.without = folder, seed, batch, without
+
+    def _listed(self) -> tuple[list[_Side], list[list[_Side]]]:
+        """Sides without a forgery, and those of each class."""
+        sides = [side for side in _sides(self.folder) if side.class_id not in self.without]
+        forged = [[side for side in sides if side.class_id == name] for name in CLASSES]
+        return [side for side in sides if side.class_id is None], [members for members in forged if members]
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         info = torch.utils.data.get_worker_info()
         rng = random.Random(f"traces {self.seed} {0 if info is None else info.id}")
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        while True:
+        for drawn in itertools.count():
+            if drawn % _LISTED_EVERY == 0:  # pages may still be prepared while the first are learned from
+                plain, forged = self._listed()
             items = []
             for number in range(self.batch):
-                pool = self.plain if number % 2 else rng.choice(self.forged)
+                pool = plain if number % 2 else rng.choice(forged)
                 items.append(_draw(rng.choice(pool), rng))
             yield tuple(torch.from_numpy(np.stack(parts)) for parts in zip(*items, strict=True))
 
