@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.errors import ServiceError
-from dafec.capture import Light
+from api.pictures import eight_bits
+from dafec.capture import CapturedPage, Light
 from dafec.features.routines_material import Reference
+from dafec.page import frames_in_register
 from dafec.report import CheckInfo, DocumentInfo, Report
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Placement",
     "Scale",
     "band_picture",
+    "bands_in_register",
     "box_px",
     "heat_picture",
     "layers_of",
@@ -124,6 +127,26 @@ def reference_picture(reference: Reference, light: Light) -> Pixels8:
     top = max(float(np.quantile(linear, 0.998)), 1e-3)
     coded = np.asarray(np.clip(linear / top, 0, 1) ** (1 / 2.2) * 255, np.uint8)
     return np.ascontiguousarray(coded[:, :, 0] if coded.ndim == 3 and coded.shape[2] == 1 else coded)
+
+
+def bands_in_register(captured: CapturedPage, report: Report, page: int) -> dict[Light, Pixels8]:
+    """The frames of a page at 8 bits, laid on its primary frame as the screening laid them.
+
+    Args:
+        captured: the page's frames.
+        report: of the screening.
+        page: 0-based, as in the report's capture.pages.
+
+    Returns:
+        By light; where no document was found on the page, every frame as it is.
+    """
+    document = report.document
+    places = (*document.sides, *([document] if document.page == page else []))
+    place = next((one for one in places if one.page == page and one.outline_px and one.width_mm), None)
+    if place is None or not place.width_mm or not place.height_mm:
+        return {light: eight_bits(frame) for light, frame in captured.frames.items()}
+    outline = np.asarray(place.outline_px, np.float64).reshape(4, 2)
+    return frames_in_register(captured, outline, (place.width_mm, place.height_mm))
 
 
 def band_picture(frames: Mapping[Light, Pixels8], size_px: tuple[int, int]) -> Pixels8:

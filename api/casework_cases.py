@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import ParamSpec, TypeVar
 
-from api.case_pictures import band_picture, layers_of
+from api.case_pictures import band_picture, bands_in_register, layers_of
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
 from api.pictures import eight_bits
@@ -32,7 +32,7 @@ from api.store.case_records import (
 )
 from api.store.cases import CaseStore
 from api.tiles import Pixels8, Pyramid, PyramidCache
-from dafec.capture import LIGHTS, Light
+from dafec.capture import LIGHTS, CapturedPage, Frame, Light
 from dafec.ocr.parse import parse_mrz
 from dafec.report import Report, parse_report
 
@@ -259,9 +259,9 @@ class Cases:
         def make() -> Pixels8:
             if layer != "bands":
                 return self.frame(screening, page, next(light for light in LIGHTS if light == layer))
-            frames = report.capture.pages[page].frames
-            size_px = (frames[0].width_px, frames[0].height_px)
-            return band_picture({f.light: self.frame(screening, page, f.light) for f in frames}, size_px)
+            listed = report.capture.pages[page].frames
+            captured = CapturedPage({f.light: self._stored_frame(screening, page, f.light) for f in listed})
+            return band_picture(bands_in_register(captured, report, page), (listed[0].width_px, listed[0].height_px))
 
         return self._pyramids.get((screening.id, page, layer), make)
 
@@ -271,6 +271,9 @@ class Cases:
         Raises:
             ServiceError: ``screening.no_image``, ``screening.images_deleted``.
         """
+        return eight_bits(self._stored_frame(screening, page, light))
+
+    def _stored_frame(self, screening: ScreeningRecord, page: int, light: Light) -> Frame:
         image = next((i for i in screening.images if i.page == page and i.light == light), None)
         if image is None:
             raise ServiceError("screening.no_image", status=404)
@@ -278,7 +281,7 @@ class Cases:
         frame = pages[page].frame(light) if page < len(pages) else None
         if frame is None:
             raise ServiceError("screening.no_image", status=404)
-        return eight_bits(frame)
+        return frame
 
     async def log(self, event: AuditEvent) -> None:
         """Puts something on record, durably."""

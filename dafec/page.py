@@ -8,7 +8,7 @@ lying beside them. There is always at least one page; where nothing was found it
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -31,7 +31,7 @@ from dafec.page_cache import MeasurementCache
 from dafec.registration import Registration, register
 from dafec.sides import map_points, quad_to_quad
 
-__all__ = ["Page", "Registration", "find_pages"]
+__all__ = ["Page", "Registration", "find_pages", "frames_in_register"]
 
 _SMALL_PX = 800  # longer side of the frame documents are looked for in
 _MAX_PX_PER_MM = 600 / 25.4  # finer than any check asks for; keeps a 1200 dpi scan within memory
@@ -372,9 +372,20 @@ def _bring_lights(
     primary = captured.primary
     images = {primary.light: _as_unit(_rectify(primary, frame_from_page, size_px), primary.bit_depth)}
     registrations: dict[Light, Registration] = {}
+    for other, found, other_from_page in _register_lights(captured, frame_from_page, size_px, px_per_mm):
+        registrations[other.light] = found
+        images[other.light] = _as_unit(_rectify(other, other_from_page, size_px), other.bit_depth)
+    return images, registrations
+
+
+def _register_lights(
+    captured: CapturedPage, frame_from_page: FloatArray, size_px: tuple[int, int], px_per_mm: float
+) -> Iterator[tuple[Frame, Registration, FloatArray]]:
+    """Every light but the geometry light: its frame, how it was brought onto that, page pixels to its own pixels."""
+    primary = captured.primary
     others = [frame for frame in captured.frames.values() if frame.light != primary.light]
     if not others:
-        return images, registrations
+        return
     factor = max(px_per_mm / _REGISTER_PX_PER_MM, 1.0)
     reference = _reduced_grey(primary, frame_from_page, size_px, factor)
     ratio = np.array([size_px[0] / reference.shape[1], size_px[1] / reference.shape[0]])
@@ -386,9 +397,35 @@ def _bring_lights(
         found, moving_from_reference = register(reference, moving, px_per_mm / float(ratio.mean()))
         correction = page_from_reduced @ moving_from_reference @ np.linalg.inv(page_from_reduced)
         shift = (found.shift_px[0] * float(ratio[0]), found.shift_px[1] * float(ratio[1]))
-        registrations[other.light] = Registration(shift, found.correlation, found.reliable)
-        images[other.light] = _as_unit(_rectify(other, direct @ correction, size_px), other.bit_depth)
-    return images, registrations
+        yield other, Registration(shift, found.correlation, found.reliable), direct @ correction
+
+
+def frames_in_register(
+    captured: CapturedPage, outline: FloatArray, size_mm: tuple[float, float]
+) -> dict[Light, NDArray[np.uint8]]:
+    """The frames of a captured page at 8 bits, every other light laid on the primary one as a screening lays it.
+
+    Args:
+        captured: frames by light, of one page.
+        outline: (4, 2), corners of the document in pixels of the primary frame, as the report has them.
+        size_mm: width and height of the document.
+
+    Returns:
+        By light, (h, w) or (h, w, 3) RGB, uint8, all as wide and high as the primary frame; a light that cannot be
+        registered lies where the sizes of the frames alone put it.
+    """
+    primary = captured.primary
+    frames = {primary.light: _to_uint8(_single_band(primary.pixels, primary.light), primary.bit_depth)}
+    area_px = float(cv2.contourArea(outline.astype(np.float32)))
+    px_per_mm = min(float(np.sqrt(max(area_px, 1.0) / (size_mm[0] * size_mm[1]))), _MAX_PX_PER_MM)
+    size_px = (max(8, round(size_mm[0] * px_per_mm)), max(8, round(size_mm[1] * px_per_mm)))
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * np.array(size_mm) * px_per_mm
+    frame_from_page = quad_to_quad(corners, outline)
+    page_from_frame = np.linalg.inv(frame_from_page)
+    for other, _, other_from_page in _register_lights(captured, frame_from_page, size_px, px_per_mm):
+        laid = _rectify(other, other_from_page @ page_from_frame, (primary.width_px, primary.height_px))
+        frames[other.light] = _to_uint8(laid, other.bit_depth)
+    return frames
 
 
 def _cropped_fraction(corners: FloatArray, width: int, height: int) -> float:

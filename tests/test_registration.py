@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dafec.capture import CapturedPage
-from dafec.page import find_pages
+from dafec.page import find_pages, frames_in_register
 from dafec.registration import register
 from tests.synthetic_pages import Look, frame, reader_capture, reader_page, reader_read, render
 
@@ -119,3 +119,27 @@ def test_an_unreliable_light_is_kept_as_it_came():
     (page,) = find_pages(CapturedPage({"visible": captured.frames["visible"], "ir": blank}), [reader_read(look)])
     assert not page.registration["ir"].reliable
     assert np.allclose(page.images["ir"], 120 / 255, atol=0.01)
+
+
+def test_frames_are_laid_on_the_primary_one_pixel_by_pixel():
+    images = render(LOOK)
+    moved, _ = _moved(images["ir"], 5.0, -4.0)
+    height, width = moved.shape[:2]
+    captured = CapturedPage({"visible": frame(images["visible"]), "ir": frame(moved, "ir")})
+    outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=float)
+    laid = frames_in_register(captured, outline, (width / LOOK.px_per_mm, height / LOOK.px_per_mm))
+    assert np.array_equal(laid["visible"], images["visible"])
+    inner = np.s_[20:-20, 20:-20]
+    before = np.abs(moved[inner].astype(float) - images["ir"][inner]).mean()
+    after = np.abs(laid["ir"][inner].astype(float) - images["ir"][inner]).mean()
+    assert after < 0.3 * before
+
+
+def test_a_light_that_cannot_be_registered_lies_where_it_lay():
+    images = render(LOOK)
+    noise = np.random.default_rng(3).integers(0, 255, images["ir"].shape[:2], dtype=np.uint8)
+    height, width = noise.shape
+    captured = CapturedPage({"visible": frame(images["visible"]), "ir": frame(noise, "ir")})
+    outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=float)
+    laid = frames_in_register(captured, outline, (width / LOOK.px_per_mm, height / LOOK.px_per_mm))
+    assert np.array_equal(laid["ir"], noise)

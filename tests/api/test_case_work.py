@@ -337,3 +337,22 @@ def test_report_is_a_pdf_in_the_asked_language(app: FastAPI, client: TestClient,
             assert words in said
     exported = [entry["details"] for entry in entries(app) if entry["action"] == "case.exported"]
     assert exported == [{"case": 1, "form": "report", "language": language}]
+
+
+def test_false_colour_lays_the_bands_on_each_other(client: TestClient) -> None:
+    """A reader's lamps see the page a millimetre apart: the bands are brought together as the checks bring them."""
+    import io
+
+    import numpy as np
+    from PIL import Image, ImageChops
+
+    sharp = Image.open(io.BytesIO(draw_page()))
+    out = io.BytesIO()
+    ImageChops.offset(sharp.convert("L"), 8, 5).save(out, "PNG")
+    files = {"visible": ("v", draw_page()), "ir": ("i", out.getvalue())}
+    name = client.post(URL, files=files).json()["id"]
+    tile = client.get(f"{CASES}/{name}/pictures/0/bands/10/0/0").content
+    bands = np.asarray(Image.open(io.BytesIO(tile)), np.int16)[30:-30, 30:-30]
+    assert np.abs(bands[:, :, 0] - bands[:, :, 1]).mean() < 2
+    apart = np.asarray(Image.open(io.BytesIO(out.getvalue())), np.int16)[30:-30, 30:-30]
+    assert np.abs(apart - bands[:, :, 1]).mean() > 8  # or there was nothing to bring together
