@@ -21,6 +21,7 @@ import structlog
 from api.completion import with_recorded_note
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
+from api.parts import stored_frame
 from api.personal import without_personal_data
 from api.pictures import check_crop, display_picture, light_of_check
 from api.security.audit_entry import AuditEvent, actor
@@ -30,7 +31,7 @@ from api.store.completions import first_report
 from api.store.records import CompletionState, Origin
 from api.store.retention import held_from_the_start
 from api.uploads import Upload
-from dafec.capture import Capture, Frame, Light
+from dafec.capture import Capture, Light
 from dafec.errors import DafecError
 from dafec.report import Report, parse_report
 
@@ -119,7 +120,11 @@ class Casework:
                 ``service.timeout``, ``storage.*``.
             DafecError: what the core says about the images.
         """
-        digest = upload.digest()
+        try:
+            digest = upload.digest()
+        except DafecError:
+            release()
+            raise
         key_digest = _key_digest(key) if key is not None else None
         running = self._running.get(key_digest) if key_digest is not None else None
         if running is not None:
@@ -294,21 +299,15 @@ class Casework:
         """An image as PNG for the screen: the document cut out and turned upright where its outline is known."""
         record = await self._find(screening_id)
         original = await self._picture(record, page, light)
-        shown = await self._read(self._display, original.data, page, light, parse_report(record.report))
+        shown = await self._read(self._display, record, original.data, page, light)
         await self._log("image.viewed", screening_id, page=page, light=light, form="display")
         return Picture(shown, "image/png")
 
-    def _display(self, data: bytes, page: int, light: Light, report: Report) -> bytes:
-        frame = self._frame(data, page, light)
+    def _display(self, record: ScreeningRecord, data: bytes, page: int, light: Light) -> bytes:
+        frame = stored_frame(record, page, light, data, self._screener.decode)
+        report = parse_report(record.report)
         primary_px = _primary_px(report) if page == report.document.page else None
         return display_picture(frame, report.document, primary_px)
-
-    def _frame(self, data: bytes, page: int, light: Light) -> Frame:
-        pages = self._screener.decode({light: data}, "stored").pages
-        frame = pages[page].frame(light) if page < len(pages) else None
-        if frame is None:
-            raise ServiceError("screening.no_image", status=404)
-        return frame
 
     async def crop(self, screening_id: str, check_id: str) -> Picture:
         """The region a check is about, as PNG. Raises ServiceError ``screening.no_region``."""
@@ -320,12 +319,15 @@ class Casework:
         page = report.document.page
         light = light_of_check(check_id, tuple(f.light for f in report.capture.pages[page].frames))
         original = await self._picture(record, page, light)
-        shown = await self._read(self._crop, original.data, light, report, check.region_mm)
+        shown = await self._read(self._crop, record, original.data, light, check.region_mm)
         await self._log("image.viewed", screening_id, page=page, light=light, form="region", check=check_id.lower())
         return Picture(shown, "image/png")
 
-    def _crop(self, data: bytes, light: Light, report: Report, region_mm: tuple[float, float, float, float]) -> bytes:
-        frame = self._frame(data, report.document.page, light)
+    def _crop(
+        self, record: ScreeningRecord, data: bytes, light: Light, region_mm: tuple[float, float, float, float]
+    ) -> bytes:
+        report = parse_report(record.report)
+        frame = stored_frame(record, report.document.page, light, data, self._screener.decode)
         return check_crop(frame, report.document, _primary_px(report), region_mm)
 
     async def _read(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -359,8 +361,9 @@ def _key_digest(key: str) -> bytes:
 
 def _images(upload: Upload, capture: Capture) -> tuple[StoredImage, ...]:
     """Every frame with the bytes it came from; a file of several pages stands under each of them."""
+    by_digest = {hashlib.sha256(data).hexdigest(): data for data in upload.images.values()}
     return tuple(
-        StoredImage(number, light, frame.media_type, upload.images[light])
+        StoredImage(number, light, frame.media_type, by_digest[frame.sha256])
         for number, page in enumerate(capture.pages)
         for light, frame in page.frames.items()
     )

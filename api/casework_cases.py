@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 from api.case_pictures import band_picture, bands_in_register, layers_of
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
+from api.parts import stored_frame
 from api.pictures import eight_bits
 from api.security.audit_entry import AuditEvent, actor
 from api.security.permissions import current_actor
@@ -277,11 +278,8 @@ class Cases:
         image = next((i for i in screening.images if i.page == page and i.light == light), None)
         if image is None:
             raise ServiceError("screening.no_image", status=404)
-        pages = self._screener.decode({light: self._store.image(screening.id, image)}, "stored").pages
-        frame = pages[page].frame(light) if page < len(pages) else None
-        if frame is None:
-            raise ServiceError("screening.no_image", status=404)
-        return frame
+        data = self._store.image(screening.id, image)
+        return stored_frame(screening, page, light, data, self._screener.decode)
 
     async def log(self, event: AuditEvent) -> None:
         """Puts something on record, durably."""

@@ -18,6 +18,7 @@ import cv2
 from api.case_pictures import Layer, reference_layer, reference_picture
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
+from api.parts import stored_parts
 from api.pictures import crop_box, light_of_check
 from api.security.audit_entry import AuditEvent, actor
 from api.store import Store
@@ -155,8 +156,8 @@ class References:
         record = self._store.get(screening_id)
         if record is None:
             raise ServiceError("screening.not_found", status=404)
-        images = {image.light: self._store.image(record.id, image) for image in record.images if image.page == 0}
-        return read_sample(self._screener.decode(images, "stored"), f"#{number}", context, today)
+        parts = stored_parts(record, lambda image: self._store.image(record.id, image))
+        return read_sample(self._screener.decode(parts, "stored"), f"#{number}", context, today)
 
     # Deciding ----------------------------------------------------------------------------------------------------
 

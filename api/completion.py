@@ -20,6 +20,7 @@ import structlog
 
 from api.engine import Screener
 from api.errors import ServiceError
+from api.parts import stored_parts
 from api.personal import without_personal_data
 from api.store import ScreeningRecord, Store
 from api.store.completions import (
@@ -30,7 +31,6 @@ from api.store.completions import (
     keep_completion,
     release_claims,
 )
-from dafec.capture import LIGHTS, Light
 from dafec.errors import DafecError
 from dafec.report import Report, parse_report
 
@@ -150,7 +150,7 @@ class Completer:
             code = "storage.key_lost" if record is not None and record.personal_data == "unreadable" else None
             raise ServiceError(code or "screening.images_deleted", status=410)
         first = parse_report(record.report)
-        capture = self._screener.decode(self._images(record), "stored", stated_resolutions(first))
+        capture = self._screener.decode(self._parts(record), "stored", stated_resolutions(first))
         report = self._screener.screen(capture, complete=True)
         report = with_recorded_note(report, record.origin).model_copy(update={"id": record.id})
         keep_completion(
@@ -166,10 +166,8 @@ class Completer:
         )
         _log.info("completed", verdict=report.verdict.level, elapsed_ms=_since_ms(record.created))
 
-    def _images(self, record: ScreeningRecord) -> dict[Light, bytes]:
-        """The images by light; a file of several pages stands under each of them and is read once."""
-        first = {image.light: image for image in reversed(record.images)}
-        return {light: self._store.image(record.id, first[light]) for light in LIGHTS if light in first}
+    def _parts(self, record: ScreeningRecord) -> dict[str, bytes]:
+        return stored_parts(record, lambda image: self._store.image(record.id, image))
 
 
 def with_recorded_note(report: Report, origin: str) -> Report:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from api.engine import Screener
 from api.library import LibraryWatch
 from api.settings import Settings
-from dafec.capture import Capture, Light, Limits, capture_from_parts
+from dafec.capture import Capture, Limits, capture_from_parts
 from dafec.references.library import Library
 from dafec.report import Report
 
@@ -35,10 +35,9 @@ class CoreScreener:
         self._limits = limits
         self._library = library
 
-    def decode(self, images: Mapping[Light, bytes], name: str, statement: bytes = b"") -> Capture:
+    def decode(self, images: Mapping[str, bytes], name: str, statement: bytes = b"") -> Capture:
         """The capture of untrusted bytes."""
-        parts = {str(light): data for light, data in images.items()}
-        return capture_from_parts(parts, name=name, limits=self._limits, statement=statement)
+        return capture_from_parts(images, name=name, limits=self._limits, statement=statement)
 
     def screen(self, capture: Capture, *, complete: bool = False) -> Report:
         """The report of a capture, by the series as they are on disk now."""

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from api.errors import ServiceError
-from dafec.capture import Capture, Light
+from dafec.capture import Capture
 from dafec.report import Report
 
 __all__ = ["BoundedPool", "Screener", "warm_up"]
@@ -30,8 +30,14 @@ T = TypeVar("T")
 class Screener(Protocol):
     """What the service needs of the core."""
 
-    def decode(self, images: Mapping[Light, bytes], name: str, statement: bytes = b"") -> Capture:
-        """The capture of untrusted bytes; ``statement`` is the text of a capture.toml. Raises InputError."""
+    def decode(self, images: Mapping[str, bytes], name: str, statement: bytes = b"") -> Capture:
+        """The capture of untrusted bytes by part (``api.parts``). Raises InputError.
+
+        Args:
+            images: bytes by name of the part.
+            name: for messages.
+            statement: text of a capture.toml.
+        """
         ...
 
     def screen(self, capture: Capture, *, complete: bool = False) -> Report:

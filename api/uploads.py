@@ -1,9 +1,9 @@
 """Uploads: a multipart body taken apart while it streams in, within limits.
 
-The parts are named by light, and ``capture`` may hold the text of a capture.toml; the bytes stay in memory (a
-screening needs them there, and they are personal data that
-should not lie about in temporary files). Every limit holds while the body streams: what is too large is refused before
-it is here. The file name of a part serves as a label in messages and for nothing else.
+The parts are named by light and side (``api.parts``), and ``capture`` may hold the text of a capture.toml; the bytes
+stay in memory (a screening needs them there, and they are personal data that should not lie about in temporary files).
+Every limit holds while the body streams: what is too large is refused before it is here. The file name of a part
+serves as a label in messages and for nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from api.errors import ServiceError
-from dafec.capture import LIGHTS, Light
+from api.parts import PARTS, refuse_same_side
+from dafec.capture import LIGHTS
 from dafec.errors import InputError
 
 __all__ = ["STATEMENT_PART", "ByteBudget", "Hold", "Upload", "UploadLimits", "read_upload"]
@@ -29,7 +30,8 @@ __all__ = ["STATEMENT_PART", "ByteBudget", "Hold", "Upload", "UploadLimits", "re
 #: Name of the part that holds the text of a capture.toml.
 STATEMENT_PART = "capture"
 _MAX_STATEMENT_BYTES = 65_536
-_PARTS = (*LIGHTS, STATEMENT_PART)
+#: In messages; further sides are named by the same pattern.
+_KNOWN = ", ".join((*LIGHTS, f"{LIGHTS[0]}-2", STATEMENT_PART))
 _LABEL_LENGTH = 60
 _NOT_IN_LABELS = re.compile(r"[^\w.\- ]+")
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{1,70}")
@@ -46,18 +48,23 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The images of one document by light, as handed in."""
+    """The images of one document by light and side, as handed in."""
 
-    images: Mapping[Light, bytes]  # at least one
+    images: Mapping[str, bytes]  # by name of the part, at least one
     label: str  # for messages; never a path, never stored
     statement: bytes = b""  # the text of a capture.toml, as handed in
 
     def digest(self) -> str:
-        """SHA-256 over lights, contents and statement, 64 hex digits: equal for the same images and lights."""
+        """SHA-256 over lights, sides, contents and statement, 64 hex digits: equal for the same images and places.
+
+        Raises:
+            InputError: ``upload.same_side``.
+        """
         total = hashlib.sha256()
-        for light in LIGHTS:
-            if light in self.images:
-                total.update(f"{light}:{hashlib.sha256(self.images[light]).hexdigest()}\n".encode())
+        digests = [(name, hashlib.sha256(self.images[name]).hexdigest()) for name in PARTS if name in self.images]
+        refuse_same_side(digests)
+        for name, digest in digests:
+            total.update(f"{name}:{digest}\n".encode())
         if self.statement:
             total.update(f"{STATEMENT_PART}:{hashlib.sha256(self.statement).hexdigest()}\n".encode())
         return total.hexdigest()
@@ -101,19 +108,19 @@ class Hold:
 class _Part:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     name: str = ""
-    light: Light | None = None  # None for the statement
+    image: str | None = None  # name of the part; None for the statement
     data: bytearray = field(default_factory=bytearray)
 
 
 class _Collector:
-    """Receives the parser's events. Holds at most ``image_bytes`` a light, and every light once."""
+    """Receives the parser's events. Holds at most ``image_bytes`` a part, and every part once."""
 
     def __init__(self, image_bytes: int) -> None:
         self._image_bytes = image_bytes
         self._part = _Part()
         self._name = b""
         self._value = b""
-        self.images: dict[Light, bytes] = {}
+        self.images: dict[str, bytes] = {}
         self.statement: bytes | None = None
         self.label = ""
         self.ended = False
@@ -150,34 +157,34 @@ class _Collector:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._part.headers.get(b"content-disposition"))
         name = options.get(b"name", b"").decode("latin-1")
-        if name not in _PARTS:
-            raise ServiceError("upload.unknown_part", status=422, name=_label(name), known=", ".join(_PARTS))
+        if name not in PARTS and name != STATEMENT_PART:
+            raise ServiceError("upload.unknown_part", status=422, name=_label(name), known=_KNOWN)
         if name in self.images or (name == STATEMENT_PART and self.statement is not None):
             raise ServiceError("upload.repeated_part", status=422, part=name)
         self._part.name = name
-        self._part.light = next((known for known in LIGHTS if known == name), None)
-        if self._part.light is None:
+        if name == STATEMENT_PART:
             return
+        self._part.image = name
         self.label = self.label or _label(options.get(b"filename", b"").decode("utf-8", "replace"))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._part.data += data[start:end]
-        if self._part.light is None:
+        if self._part.image is None:
             if len(self._part.data) > _MAX_STATEMENT_BYTES:
                 raise InputError("capture.toml_invalid", file=STATEMENT_PART, field="size")
             return
         if len(self._part.data) > self._image_bytes:
             raise ServiceError(
-                "upload.image_too_large", status=413, light=self._part.light, limit_mib=_mib(self._image_bytes)
+                "upload.image_too_large", status=413, light=self._part.image, limit_mib=_mib(self._image_bytes)
             )
 
     def _end_part(self) -> None:
-        if self._part.light is None:
+        if self._part.image is None:
             self.statement = bytes(self._part.data)
         elif not self._part.data:
-            raise ServiceError("upload.empty_part", status=422, light=self._part.light)
+            raise ServiceError("upload.empty_part", status=422, light=self._part.image)
         else:
-            self.images[self._part.light] = bytes(self._part.data)
+            self.images[self._part.image] = bytes(self._part.data)
         self._part = _Part()
 
     def _end(self) -> None:

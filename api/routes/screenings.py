@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from api.casework import Picture
 from api.errors import ServiceError, error_responses
+from api.parts import PARTS
 from api.security.access import Actor, Permission, public, require
 from api.state import CaseworkOf, NotBlind, ServiceState, StateOf
 from api.store import ScreeningSummary as StoredSummary
@@ -94,6 +95,8 @@ _PERSONAL_DATA = {
         "description": "Whether the report is as it was acknowledged, or without its personal data.",
     }
 }
+_LIGHT_TEXTS = dict(zip(LIGHTS, ("visible light", "infrared (B900)", "ultraviolet (365 nm)"), strict=True))
+_SIDE_TEXTS = ("The document", "A further side or page of it")
 _UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -103,15 +106,13 @@ _UPLOAD_BODY: dict[str, Any] = {
                     "type": "object",
                     "additionalProperties": False,
                     "properties": {
-                        light: {
+                        name: {
                             "type": "string",
                             "format": "binary",
                             "minLength": 1,
-                            "description": f"The document in {description}.",
+                            "description": f"{_SIDE_TEXTS[part.side > 1]} in {_LIGHT_TEXTS[part.light]}.",
                         }
-                        for light, description in zip(
-                            LIGHTS, ("visible light", "infrared (B900)", "ultraviolet (365 nm)"), strict=True
-                        )
+                        for name, part in PARTS.items()
                     }
                     | {
                         STATEMENT_PART: {
@@ -122,7 +123,7 @@ _UPLOAD_BODY: dict[str, Any] = {
                             "resolution the images state.",
                         }
                     },
-                    "anyOf": [{"required": [light]} for light in LIGHTS],
+                    "anyOf": [{"required": [name]} for name in PARTS],
                 }
             }
         },
@@ -195,8 +196,9 @@ async def post_screening(
 ) -> Response:
     """Takes the images of one document, one part per light, and answers with the report once it is on the disk.
 
-    A part `capture` may hold the text of the document's capture.toml. With a desk's key DAFEC-Time and DAFEC-Nonce are
-    needed: a request that was recorded does nothing when it is sent again.
+    The other side of a card is `visible-2`, `ir-2` and `uv-2`; further pages are counted on. A part `capture` may hold
+    the text of the document's capture.toml. With a desk's key DAFEC-Time and DAFEC-Nonce are needed: a request that was
+    recorded does nothing when it is sent again.
     """
     if casework.pool.full:
         raise ServiceError("service.overloaded", status=503, retry_after_s=2)

@@ -18,7 +18,7 @@ _HOURS = 24.0
 
 def _plain_names(light: Light) -> tuple[str, ...]:
     """Names of files where the settings say nothing: as a capture folder has them, or with the light at the end."""
-    return (f"{light}.*", f"*[-_. ]{light}.*")
+    return (f"{light}.*", f"*[-_. ]{light}.*", rf"re:(?:(?P<set>.*)[-_. ])?{light}-(?P<side>[2-8])\.[^.]*")
 
 
 def _colour() -> dict[Light, tuple[str, ...]]:
@@ -54,10 +54,14 @@ class FolderConfig(_Common):
     names: dict[Light, tuple[str, ...]] = Field(
         default_factory=_all_plain_names,
         description="Names of the files of each light: globs, or regular expressions after `re:`. What `*` stands for "
-        "first, or the group `set`, is the same for the images of one document.",
+        "first, or the group `set`, is the same for the images of one document; the group `side` (1 to 8, front or "
+        "back) tells its sides apart.",
     )
     wait_for: tuple[Light, ...] = Field(
         ("visible",), description="Lights a document must have before it is screened at once."
+    )
+    sides: int = Field(
+        1, ge=1, le=8, description="Sides or pages a document must have before it is screened at once; 2 for cards."
     )
     set_timeout_s: float = Field(
         10.0, gt=0, le=3600, description="An incomplete document is waited for so long after its last file."
@@ -113,6 +117,9 @@ class SaneConfig(_Common):
     lights: dict[Light, tuple[str, ...]] = Field(
         default_factory=_colour,
         description="Options of scanimage for each light, in the order of scanning.",
+    )
+    sides: int = Field(
+        1, ge=1, le=8, description="Sides each light is scanned of, one after the other, by a feeder for both sides."
     )
     resolution: int = Field(400, ge=50, le=2400, description="Pixels per inch.")
     options: tuple[str, ...] = Field((), description="Further options of scanimage, for every light.")

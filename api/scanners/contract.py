@@ -60,7 +60,7 @@ class ScannerError(ServiceError):
 class Arrival:
     """The images of one document, as a driver hands them over."""
 
-    images: Mapping[Light, bytes]  # at least one
+    images: Mapping[str, bytes]  # by part (``api.parts``: visible, ir, uv, visible-2, ...), at least one
     key: str  # the same for the same document, also after a restart: it is screened once
     origin: Origin
     statement: bytes = b""  # text of a capture.toml: what the device knows of resolution and maker

@@ -5,11 +5,11 @@ upon, and one look that hangs is waited for without a second being begun. A file
 the same for a while and nothing of it changed while it was read. One that is cut off all the same is taken for
 half-written until patience ends.
 
-A document is screened when the lights that are waited for are there, or when an incomplete one had no new file for
-the time-out. Its key is made of its contents: the same bytes are one document, however often they come or the service
-stops in between. Only after the result is on the disk the files leave the folder: they are removed, or moved to
-``processed``; what cannot be used goes to ``refused`` with a note of the reason beside it. Both are emptied after the
-set hours, because images of documents must not outlive their screening elsewhere.
+A document is screened when the lights and sides that are waited for are there, or when an incomplete one had no new
+file for the time-out. Its key is made of its contents: the same bytes are one document, however often they come or
+the service stops in between. Only after the result is on the disk the files leave the folder: they are removed, or
+moved to ``processed``; what cannot be used goes to ``refused`` with a note of the reason beside it. Both are emptied
+after the set hours, because images of documents must not outlive their screening elsewhere.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from pathlib import Path, PurePath
 import structlog
 
 from api.errors import ServiceError
+from api.parts import PARTS, Part
 from api.scanners.config import FolderConfig
 from api.scanners.contract import Arrival, Outlet, ScannerError, ScannerState
 from api.scanners.naming import Naming
 from api.scanners.patience import Patient
-from dafec.capture import LIGHTS, Light
 from dafec.errors import DafecError, InputError
 
 __all__ = ["FolderDriver", "statement_of"]
@@ -50,7 +50,7 @@ class _Seen:
     """A file as one look found it."""
 
     path: Path
-    light: Light
+    part: Part
     size_bytes: int
     mtime_ns: int
 
@@ -140,7 +140,7 @@ class FolderDriver:
                 count += 1
                 if count > _MOST_FILES:
                     return
-                yield _Seen(Path(entry.path), place.light, facts.st_size, facts.st_mtime_ns)
+                yield _Seen(Path(entry.path), place.part, facts.st_size, facts.st_mtime_ns)
 
     def _remember(self, found: list[_Seen]) -> None:
         now = time.monotonic()
@@ -169,20 +169,25 @@ class FolderDriver:
         ripe = []
         for files in groups.values():
             quiet_s = now - max(file.since_s for file in files)
-            whole = {file.seen.light for file in files} >= set(self._config.wait_for)
+            whole = self._is_whole(files)
             if quiet_s >= (self._config.settle_s if whole else self._config.set_timeout_s):
                 ripe.append(files)
         return sorted(ripe, key=lambda files: max(file.since_s for file in files))
+
+    def _is_whole(self, files: list[_Watched]) -> bool:
+        """Whether every light that is waited for is there, of every side."""
+        there = {file.seen.part for file in files}
+        sides = range(1, self._config.sides + 1)
+        return all(Part(light, side) in there for light in self._config.wait_for for side in sides)
 
     # ---- screening
 
     async def _screen(self, outlet: Outlet, files: list[_Watched]) -> None:
         paths = [file.seen.path for file in files]
-        complete = {file.seen.light for file in files} >= set(self._config.wait_for)
-        if len({file.seen.light for file in files}) < len(files):
+        if len({file.seen.part for file in files}) < len(files):
             await self._refuse(outlet, paths, InputError("capture.duplicate_light", file="", light="", page=1))
             return
-        if not complete and self._config.partial == "refuse":
+        if not self._is_whole(files) and self._config.partial == "refuse":
             await self._refuse(outlet, paths, InputError("scanner.incomplete"))
             return
         try:
@@ -208,9 +213,9 @@ class FolderDriver:
             await self._away(paths, files)
         outlet.tell(*self._standing())
 
-    def _read(self, files: list[_Watched]) -> dict[Light, bytes] | None:
-        """The images by light; None where one is not what it was when it was last looked at."""
-        images: dict[Light, bytes] = {}
+    def _read(self, files: list[_Watched]) -> dict[str, bytes] | None:
+        """The images by part; None where one is not what it was when it was last looked at."""
+        images: dict[str, bytes] = {}
         for file in files:
             seen = file.seen
             if seen.size_bytes > self._limit:
@@ -230,13 +235,13 @@ class FolderDriver:
                 return None
             if (facts.st_size, facts.st_mtime_ns, len(data)) != (seen.size_bytes, seen.mtime_ns, seen.size_bytes):
                 return None
-            images[seen.light] = data
-        return {light: images[light] for light in LIGHTS if light in images}
+            images[seen.part.name] = data
+        return {name: images[name] for name in PARTS if name in images}
 
-    def _arrival(self, files: list[_Watched], images: dict[Light, bytes]) -> Arrival:
+    def _arrival(self, files: list[_Watched], images: dict[str, bytes]) -> Arrival:
         digest = hashlib.sha256()
-        for light, data in images.items():
-            digest.update(f"{light}:{hashlib.sha256(data).hexdigest()}\n".encode())
+        for name, data in images.items():
+            digest.update(f"{name}:{hashlib.sha256(data).hexdigest()}\n".encode())
         old = any(file.age_s > self._config.live_within_s for file in files)
         return Arrival(
             images,
@@ -279,11 +284,12 @@ class FolderDriver:
             target = self._config.folder / where / time.strftime("%Y%m%d-%H%M%S") / os.urandom(4).hex()
             target.mkdir(parents=True, mode=0o700)
             for path in paths:
-                path.rename(target / path.name)
+                kept = target / path.name
+                path.rename(kept if not kept.exists() else target / f"{path.parent.name}-{path.name}")
             if code:
                 note = {"code": code, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
                 (target / "reason.json").write_text(json.dumps(note) + "\n", encoding="ascii")
-        for folder in {path.parent for path in paths} - {self._config.folder}:
+        for folder in sorted({path.parent for path in paths} - {self._config.folder}, reverse=True):
             with suppress(OSError):  # something else lies there
                 folder.rmdir()
 

@@ -27,9 +27,9 @@ import structlog
 
 from api.completion import stated_resolutions
 from api.errors import ServiceError
+from api.parts import stored_parts
 from api.store import ScreeningRecord, Store
 from api.store.outbox import kept_after, next_kept
-from dafec.capture import LIGHTS
 from dafec.errors import DafecError, InstallationError, UsageError
 from dafec.report import parse_report
 
@@ -156,10 +156,9 @@ class Forwarder:
         return True
 
     def _send(self, record: ScreeningRecord) -> tuple[int, str]:
-        first = {image.light: image for image in reversed(record.images)}
-        parts = {light: self._store.image(record.id, first[light]) for light in LIGHTS if light in first}
+        parts = stored_parts(record, lambda image: self._store.image(record.id, image))
         statement = stated_resolutions(parse_report(record.report))
-        body, kind = _multipart(dict(parts) | ({"capture": statement} if statement else {}))
+        body, kind = _multipart(parts | ({"capture": statement} if statement else {}))
         try:
             key = self._centre.key_file.read_text("ascii").strip()
         except (OSError, ValueError) as error:

@@ -2,8 +2,9 @@
 
 A glob's ``*`` stands for what tells documents apart, the first one before the extension counts: ``*_IR.tif`` takes
 ``0042_IR.tif`` for the infrared image of document ``0042``, and ``ir.*`` takes any extension. A regular expression,
-after ``re:``, names it as the group ``set``. Files in different folders never belong to one document. Names are
-compared without regard to case.
+after ``re:``, names it as the group ``set``, and may name the side as the group ``side``: 1 to 8, ``front`` or
+``back``. Files in different folders never belong to one document, but for folders ``page-2``, ``page-3``, ... of a
+capture folder. Names are compared without regard to case.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from api.parts import Part, parse_part
 from dafec.capture import LIGHTS, Light
 
 __all__ = ["Naming", "Place"]
+
+
+#: Of a capture folder, as ``dafec.capture_folder`` has it.
+_PAGE_FOLDER = re.compile(r"page-([1-8])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class Place:
 
     folder: str  # relative to the watched one; empty for itself
     document: str  # what the names of its images have in common; may be empty
-    light: Light
+    part: Part
 
 
 class Naming:
@@ -41,9 +47,15 @@ class Naming:
         """Where a file belongs by its path relative to the watched folder; None: it is no image of a document."""
         for light, pattern in self._patterns:
             match = pattern.fullmatch(path.name)
-            if match is not None:
-                folder = str(path.parent) if str(path.parent) != "." else ""
-                return Place(folder, (match.groupdict().get("set") or "").casefold(), light)
+            if match is None:
+                continue
+            named = match.groupdict()
+            part, folder = parse_part(light, named.get("side")), path.parent
+            page = _PAGE_FOLDER.fullmatch(folder.name)
+            if page is not None and not named.get("side"):
+                part, folder = parse_part(light, page[1]), folder.parent
+            if part is not None:
+                return Place(str(folder) if str(folder) != "." else "", (named.get("set") or "").casefold(), part)
         return None
 
 

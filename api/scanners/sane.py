@@ -6,6 +6,8 @@ that is busy or half unplugged makes ``scanimage`` wait without an end; it is en
 error in the middle of a page there is a beginning of an image on its output.
 
 A scan is made when somebody asks for one. The lights are scanned one after the other, without moving the document.
+Several sides come from a feeder in one run a light (``--batch``), which writes files: into a folder in memory where
+there is one, for this user alone, that is gone when the run has ended.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from api.parts import Part
 from api.scanners.config import SaneConfig
 from api.scanners.contract import Arrival, Outlet, ScannerError, ScannerState
 from api.scanners.folder import statement_of
@@ -79,12 +84,10 @@ class SaneDriver:
 
     async def _scan(self, outlet: Outlet) -> None:
         outlet.tell(ScannerState.BUSY)
-        images: dict[Light, bytes] = {}
+        images: dict[str, bytes] = {}
         try:
             for light in (light for light in LIGHTS if light in self._config.lights):
-                chosen = (*self._config.lights[light], *self._config.options)
-                resolution = ("--resolution", str(self._config.resolution))
-                images[light] = await self._run(("--format=png", *resolution, *chosen), self._config.scan_timeout_s)
+                images |= await self._scan_light(light)
         except ScannerError as error:
             # What a look does not find again (a jam, an open lid) must stay on the screen until a scan succeeds.
             self._trouble = (error.state, error.code)
@@ -99,6 +102,37 @@ class SaneDriver:
         except InputError as error:
             outlet.refuse(error.code)
         outlet.tell(ScannerState.READY)
+
+    async def _scan_light(self, light: Light) -> dict[str, bytes]:
+        """The sides of the document in one light, by part. Raises ScannerError."""
+        resolution = ("--resolution", str(self._config.resolution))
+        chosen = ("--format=png", *resolution, *self._config.lights[light], *self._config.options)
+        if self._config.sides == 1:
+            return {light: await self._run(chosen, self._config.scan_timeout_s)}
+        count, limit_s = self._config.sides, self._config.sides * self._config.scan_timeout_s
+        with TemporaryDirectory(prefix="dafec-sane-", dir=_memory()) as folder:
+            batch = (f"--batch={folder}/%d.png", f"--batch-count={count}")
+            try:
+                await self._run((*chosen, *batch), limit_s)
+            except ScannerError as error:
+                # An empty feeder ends a batch: what counts is which sides are there.
+                if error.code != "scanner.no_document":
+                    raise
+            return await asyncio.to_thread(self._sides, Path(folder), light)
+
+    def _sides(self, folder: Path, light: Light) -> dict[str, bytes]:
+        """What a batch wrote. Raises ScannerError where it is not every side."""
+        sides: dict[str, bytes] = {}
+        for side in range(1, self._config.sides + 1):
+            file = folder / f"{side}.png"
+            if not file.is_file():
+                raise ScannerError(
+                    "scanner.no_document" if side == 1 else "scanner.side_missing", state=ScannerState.READY
+                )
+            if file.stat().st_size > self._limit:
+                raise ScannerError("scanner.too_much")
+            sides[Part(light, side).name] = file.read_bytes()
+        return sides
 
     async def _run(self, arguments: Sequence[str], timeout_s: float) -> bytes:
         """What ``scanimage`` writes. Raises ScannerError."""
@@ -149,6 +183,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_S):
                 await process.wait()
+
+
+def _memory() -> str | None:
+    """Where files lie in memory; None where the system has no such place."""
+    shared = Path("/dev/shm")
+    return str(shared) if shared.is_dir() and os.access(shared, os.W_OK) else None
 
 
 def _environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from scanner_kits import attached, folder_kit, wait_for
 from service_fakes import FakeScreener, noise_page
 
+from api.parts import Part
 from api.scanners.config import FolderConfig, ScannerConfig
 from api.scanners.naming import Naming, Place
 
@@ -27,18 +28,69 @@ def items(kit: object) -> list[dict[str, object]]:
 @pytest.mark.parametrize(
     ("names", "path", "place"),
     [
-        ({"visible": ("visible.*",)}, "visible.JPG", Place("", "", "visible")),
-        ({"ir": ("*_IR.tif",)}, "box/0042_ir.TIF", Place("box", "0042", "ir")),
+        ({"visible": ("visible.*",)}, "visible.JPG", Place("", "", Part("visible"))),
+        ({"ir": ("*_IR.tif",)}, "box/0042_ir.TIF", Place("box", "0042", Part("ir"))),
         ({"ir": ("*_IR.tif",)}, "0042_IR.tiff", None),
-        ({"uv": ("uv[0-9]-*.png",)}, "uv3-abc.png", Place("", "abc", "uv")),
-        ({"uv": ("scan(1)*.png",)}, "scan(1)x.png", Place("", "x", "uv")),
-        ({"visible": ("re:IMG_(?P<set>[0-9]+)_W[.]jpe?g",)}, "IMG_77_w.jpeg", Place("", "77", "visible")),
-        ({"visible": ("re:W_.*",)}, "W_9.png", Place("", "", "visible")),
-        ({"visible": ("*.jpg",), "ir": ("*_ir.jpg",)}, "a_ir.jpg", Place("", "a_ir", "visible")),
+        ({"uv": ("uv[0-9]-*.png",)}, "uv3-abc.png", Place("", "abc", Part("uv"))),
+        ({"uv": ("scan(1)*.png",)}, "scan(1)x.png", Place("", "x", Part("uv"))),
+        ({"visible": ("re:IMG_(?P<set>[0-9]+)_W[.]jpe?g",)}, "IMG_77_w.jpeg", Place("", "77", Part("visible"))),
+        ({"visible": ("re:W_.*",)}, "W_9.png", Place("", "", Part("visible"))),
+        (
+            {"ir": ("re:(?P<set>[0-9]+)_(?P<side>front|back)_ir[.]tif",)},
+            "12_back_IR.tif",
+            Place("", "12", Part("ir", 2)),
+        ),
+        ({"ir": ("re:(?P<set>[0-9]+)_(?P<side>.*)_ir[.]tif",)}, "12_lid_ir.tif", None),
+        ({"visible": ("visible.*",)}, "7/page-2/visible.png", Place("7", "", Part("visible", 2))),
+        ({"visible": ("*.jpg",), "ir": ("*_ir.jpg",)}, "a_ir.jpg", Place("", "a_ir", Part("visible"))),
     ],
 )
-def test_a_name_says_document_and_light(names: dict[str, tuple[str, ...]], path: str, place: Place | None) -> None:
+def test_a_name_says_document_light_and_side(names: dict[str, tuple[str, ...]], path: str, place: Place | None) -> None:
     assert Naming(names).place(PurePath(path)) == place  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("visible-2.png", Place("", "", Part("visible", 2))),
+        ("7/ir-3.tif", Place("7", "", Part("ir", 3))),
+        ("0815_uv-2.jpg", Place("", "0815", Part("uv", 2))),
+        ("0815_uv.jpg", Place("", "0815", Part("uv"))),
+        ("visible-9.png", None),
+        ("visible-22.png", None),
+    ],
+)
+def test_without_names_sides_are_told_as_in_a_capture_folder(path: str, place: Place | None) -> None:
+    config = TypeAdapter(ScannerConfig).validate_python({"driver": "folder", "name": "f", "desk": "d", "folder": "/x"})
+    assert Naming(config.names).place(PurePath(path)) == place  # type: ignore[union-attr]
+
+
+def test_both_sides_of_a_card_are_one_document(tmp_path: Path) -> None:
+    """The second side arrives late, one card in files beside each other and one in a folder a page."""
+    cards = tmp_path / "watched"
+    with folder_kit(tmp_path, sides=2, set_timeout_s=60, keep_processed_hours=1) as kit, attached(kit, tmp_path):
+        (cards / "a_visible.png").write_bytes(noise_page(1))
+        (cards / "b").mkdir()
+        (cards / "b" / "visible.png").write_bytes(noise_page(3))
+        time.sleep(0.5)
+        assert items(kit) == []
+        (cards / "a_visible-2.png").write_bytes(noise_page(2))
+        (cards / "b" / "page-2").mkdir()
+        (cards / "b" / "page-2" / "visible.png").write_bytes(noise_page(4))
+        found = wait_for(lambda: len(items(kit)) == 2 and items(kit))
+        sides = set()
+        for item in found:
+            url = f"/api/v1/screenings/{item['id']}"
+            assert len(kit.client.get(url).json()["capture"]["pages"]) == 2
+            sides.add(
+                tuple(
+                    kit.client.get(f"{url}/images/{page}/visible", params={"form": "original"}).content
+                    for page in range(2)
+                )
+            )
+        assert sides == {(noise_page(1), noise_page(2)), (noise_page(3), noise_page(4))}
+        wait_for(lambda: len([path for path in (cards / "processed").rglob("*.png")]) == 4)
+        assert not (cards / "b").exists()
 
 
 @pytest.mark.parametrize(
@@ -219,6 +271,6 @@ def test_recorded_image_is_marked_and_refused_where_the_desk_wants_none(tmp_path
 
 def test_plain_capture_folder_names_need_no_setting() -> None:
     naming = Naming(FolderConfig(driver="folder", name="f", desk="d", folder=Path("/x")).names)
-    assert naming.place(PurePath("7/ir.png")) == Place("7", "", "ir")
-    assert naming.place(PurePath("0815_uv.tif")) == Place("", "0815", "uv")
+    assert naming.place(PurePath("7/ir.png")) == Place("7", "", Part("ir"))
+    assert naming.place(PurePath("0815_uv.tif")) == Place("", "0815", Part("uv"))
     assert naming.place(PurePath("notes.txt")) is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from servers import free_port
 from service_fakes import noise_page
 from service_process import FAKE, Service, running
 
@@ -43,9 +43,7 @@ class Site:
             made = Desks(tables_of(store)).create("Desk 9")
         self.desk_id = made.id
         (folder / "desk.key").write_text(made.key + "\n")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
 
     @contextmanager
     def centre(self, **environment: str) -> Iterator[Service]:
@@ -93,8 +91,13 @@ def test_desk_goes_on_without_the_centre_and_delivers_in_order_and_once(tmp_path
     with site.centre() as centre, site.desk() as desk:
         wait_for(lambda: len(site.images(centre)) == 4)
         screen(desk, 4)
-        wait_for(lambda: len(site.images(centre)) == 5)
+        card = {"visible": noise_page(50), "visible-2": noise_page(51)}  # both sides
+        answer = httpx2.post(desk.url + POST, files={name: (name, data) for name, data in card.items()}, timeout=20)
+        assert answer.status_code == 201
+        wait_for(lambda: len(site.images(centre)) == 6)
         assert site.images(centre) == site.images(desk)
+        newest = httpx2.get(centre.url + POST).json()["items"][0]["id"]
+        assert len(httpx2.get(f"{centre.url}{POST}/{newest}").json()["capture"]["pages"]) == 2
         wait_for(lambda: "dafec_forwarding_due 0.0" in httpx2.get(desk.url + "/metrics").text)
         listed = httpx2.get(centre.url + POST).json()["items"]
         assert {item["origin"] for item in listed} == {"recorded"}  # what a browser sent is not said to be live

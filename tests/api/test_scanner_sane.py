@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 from scanner_kits import attached, sane_kit, wait_for
+from service_fakes import noise_page
 
 from api.scanners.config import ScannerConfig
 
@@ -50,6 +51,58 @@ def test_lights_are_scanned_each_with_its_own_options(tmp_path: Path) -> None:
             for light in lights
         }
     assert modes == {"visible": "RGB", "ir": "L"}
+
+
+def test_both_sides_come_from_a_feeder_in_one_run_a_light(tmp_path: Path) -> None:
+    """The real program and the test backend's feeder, whose sheets all bear the same picture."""
+    lights = {"visible": ["--mode", "Color"], "ir": ["--mode", "Gray"]}
+    options = ["--source", "Automatic Document Feeder", "--test-picture", "Color pattern", "-x", "40", "-y", "30"]
+    before = set(Path("/dev/shm").glob("dafec-sane-*")) if Path("/dev/shm").is_dir() else set()
+    with sane_kit(tmp_path, lights=lights, options=options, sides=2) as kit, attached(kit, tmp_path):
+        wait_for(lambda: kit.status()["state"] == "ready")
+        kit.scan()
+        # both sides of the test picture are the very same image, which no document has
+        wait_for(lambda: kit.status()["refused"] == 1)
+        assert kit.client.get("/api/v1/screenings").json()["items"] == []
+    assert not Path("/dev/shm").is_dir() or set(Path("/dev/shm").glob("dafec-sane-*")) <= before
+
+
+def test_sides_of_a_feeder_are_pages_of_one_document(tmp_path: Path) -> None:
+    with sane_kit(tmp_path, sides=2, program=str(two_sided(tmp_path))) as kit, attached(kit, tmp_path):
+        wait_for(lambda: kit.status()["state"] == "ready")
+        kit.scan()
+        item = wait_for(lambda: kit.client.get("/api/v1/screenings").json()["items"])[0]
+        url = f"/api/v1/screenings/{item['id']}/images"
+        for page in range(2):
+            data = kit.client.get(f"{url}/{page}/visible", params={"form": "original"}).content
+            assert data == noise_page(page + 1)
+
+
+def test_feeder_that_gave_one_side_only_is_told(tmp_path: Path) -> None:
+    with sane_kit(tmp_path, sides=2, program=str(two_sided(tmp_path, gives=1))) as kit, attached(kit, tmp_path):
+        wait_for(lambda: kit.status()["state"] == "ready")
+        kit.scan()
+        wait_for(lambda: kit.status()["refused"] == 1)
+        assert kit.status()["code"] == "scanner.side_missing"
+        assert kit.client.get("/api/v1/screenings").json()["items"] == []
+
+
+def two_sided(folder: Path, gives: int = 2) -> Path:
+    """A program that takes scanimage's options and feeds sheets with different sides, as no test device does."""
+    for side in (1, 2):
+        (folder / f"sheet-{side}.png").write_bytes(noise_page(side))
+    program = folder / "feeder"
+    program.write_text(
+        "#!/bin/sh\n"
+        'for word in "$@"; do case "$word" in --batch=*) target="${word#--batch=}";; esac; done\n'
+        '[ -z "$target" ] && exit 0\n'
+        f"for side in $(seq 1 {gives}); do\n"
+        f'  cp "{folder}/sheet-$side.png" "$(printf "$target" "$side")"\n'
+        "done\n"
+        f"exit {0 if gives == 2 else 7}\n"
+    )
+    program.chmod(0o755)
+    return program
 
 
 @pytest.mark.parametrize(

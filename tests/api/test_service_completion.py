@@ -217,3 +217,17 @@ def test_first_report_is_forgotten_with_the_rest(places: StorePlaces) -> None:
     with Session(store.reader) as session:
         assert session.scalars(select(Completion.first_report)).all() == [None]
     store.close()
+
+
+def test_complete_pass_sees_every_side(tmp_path: Path) -> None:
+    screener = FakeScreener()
+    with service(StorePlaces(tmp_path / "data"), screener) as client:
+        parts = {"visible": noise_page(1), "visible-2": noise_page(2), "uv-2": noise_page(3)}
+        answer = client.post(POST, files={name: (name, data) for name, data in parts.items()})
+        location = answer.headers["location"]
+        wait_for(lambda: state_of(client, location) == "done")
+        pages = client.get(location).json()["capture"]["pages"]
+        assert [[f["sha256"] for f in page["frames"]] for page in pages] == [
+            [f["sha256"] for f in page["frames"]] for page in answer.json()["capture"]["pages"]
+        ]
+        assert [[f["light"] for f in page["frames"]] for page in pages] == [["visible"], ["visible", "uv"]]

@@ -47,6 +47,48 @@ def test_same_key_and_images_give_the_same_screening_once(client: TestClient, sc
     assert screener.calls == 1
 
 
+def test_second_side_is_a_page_of_the_same_document(client: TestClient) -> None:
+    front, back, back_ir = draw_page(), draw_page(120), draw_page(60)
+    parts = {"visible-2": back, "ir-2": back_ir, "visible": front}
+    answer = client.post(URL, files={name: (name, data) for name, data in parts.items()})
+    assert answer.status_code == 201, answer.text
+    pages = answer.json()["capture"]["pages"]
+    assert [[frame["light"] for frame in page["frames"]] for page in pages] == [["visible"], ["visible", "ir"]]
+    location = answer.headers["location"]
+    for page, light, data in ((0, "visible", front), (1, "visible", back), (1, "ir", back_ir)):
+        image = client.get(f"{location}/images/{page}/{light}", params={"form": "original"})
+        assert image.content == data
+        shown = client.get(f"{location}/images/{page}/{light}")
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
+    assert client.get(f"{location}/images/0/ir").status_code == 404
+
+
+def test_file_of_two_pages_and_parts_of_sides_go_together(client: TestClient) -> None:
+    """Two pages in one TIFF for visible light, one part a side for infrared: as many bands on each page."""
+    sheets = [Image.open(io.BytesIO(draw_page(shade))) for shade in (225, 120)]
+    tiff = io.BytesIO()
+    sheets[0].save(tiff, "TIFF", save_all=True, append_images=sheets[1:], dpi=(203, 203))
+    parts = {"visible": tiff.getvalue(), "ir": draw_page(90), "ir-2": draw_page(60)}
+    answer = client.post(URL, files={name: (name, data) for name, data in parts.items()})
+    assert answer.status_code == 201, answer.text
+    assert [len(page["frames"]) for page in answer.json()["capture"]["pages"]] == [2, 2]
+    location = answer.headers["location"]
+    for page in range(2):
+        assert client.get(f"{location}/images/{page}/visible").status_code == 200
+        assert client.get(f"{location}/images/{page}/ir").status_code == 200
+    twice = client.post(URL, files={name: (name, parts["visible"]) for name in ("visible", "visible-2")})
+    assert (twice.status_code, twice.json()["code"]) == (422, "upload.same_side")
+
+
+def test_same_file_for_both_sides_is_refused_and_gives_its_memory_back(client: TestClient) -> None:
+    page = draw_page()
+    for _ in range(3):
+        answer = client.post(URL, files={name: (name, page) for name in ("visible", "visible-2")})
+        assert (answer.status_code, answer.json()["code"]) == (422, "upload.same_side")
+    assert client.app.state.service.budget.used == 0  # type: ignore[attr-defined]
+    assert client.post(URL, files={name: (name, page) for name in ("visible", "ir")}).status_code == 201
+
+
 def test_same_key_with_other_images_is_a_conflict(client: TestClient, screener: FakeScreener) -> None:
     post(client, "k", visible=draw_page())
     other = post(client, "k", visible=draw_page(100))
