@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -122,6 +124,25 @@ def test_several_processes_make_the_same_captures_as_one(tmp_path: Path) -> None
         for name in names:
             assert (a.folder / name).read_bytes() == (b.folder / name).read_bytes(), name
     assert not list((tmp_path / "two").glob(".*"))  # nothing half made
+
+
+MEMORY = """
+from dafec.specimens.make import make_specimen
+from dafec.specimens.plan import Request
+for forgery in (None, "C1"):
+    made = make_specimen(Request("a", {code!r}, 3, forgery, "reader-a", 400, wear="heavy"))
+    assert {{"visible.jpg", "ir.jpg", "uv.jpg"}} <= set(made.files)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is asked of Linux")
+def test_a_passport_in_three_lights_takes_less_than_a_gibibyte_and_a_half() -> None:
+    program = MEMORY.format(code=first_of("TD3"))
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout) / 2**20 < 1.5, f"{int(ended.stdout) / 2**20:.2f} GiB"
 
 
 def test_what_an_interrupted_run_left_is_no_part_of_a_capture(passport: Specimen, tmp_path: Path) -> None:

@@ -90,13 +90,10 @@ def test_the_stored_figures_are_the_real_cards(device: str) -> None:
     assert outside(f"fantasyid {device}", measured) == {}
 
 
-@pytest.mark.shared
 @pytest.mark.slow
-@absent(SHARED / "reader_triplet" / "visible.bmp")
 @pytest.mark.parametrize("code", GENUINE)
 def test_genuine_triplets_are_within_the_real_readers_bounds(code: str) -> None:
-    real = real_triplet()
-    assert real is not None
+    real = {name: figure.real for name, figure in real_figures("reader_triplet").items()}
     figures = rendered_triplet(series_page(code, 3), 1, is_chart=False)
     assert outside("reader_triplet", figures, _OF_THE_DOCUMENT) == {}
     # Nearer to the real figure than its bounds, where the document has little to do with it.
