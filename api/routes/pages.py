@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from api.casework_cases import DESK_REASONS
 from api.errors import ServiceError, error_body, status_of
+from api.routes.naming import viewer_texts
 from api.routes.rendering import page_language, render_page
 from api.security.access import Actor, Permission, public, require
 from api.security.permissions import current_actor
@@ -22,6 +23,8 @@ from dafec.report import parse_report
 
 #: Errors of what arrives by itself, which the page tells in its own words.
 _ARRIVAL_ERRORS = ("errors.scanner.", "errors.capture.", "errors.upload.")
+#: What a page that cannot be shown is headed with, by HTTP status.
+_FAULT_KINDS = {401: "closed", 403: "closed", 404: "missing", 410: "missing"}
 _OPEN = re.compile(r"\{[a-z_0-9]+\}")  # a figure that only the service knows
 
 __all__ = ["error_page", "router", "wants_page"]
@@ -44,8 +47,6 @@ def _render(
     request: Request,
     *,
     view: DeskView | None = None,
-    error: DafecError | None = None,
-    status: int = 200,
     **more: object,
 ) -> Response:
     state: ServiceState = request.app.state.service
@@ -68,10 +69,8 @@ def _render(
     return render_page(
         request,
         "desk.html",
-        status=status,
         places=LEVEL_PLACES,
         view=view,
-        error=error_body(error, language) if error is not None else None,
         script_texts={name: text(f"api.page.{name}", language) for name in _SCRIPT_TEXTS},
         limits={"image": state.settings.max_image_bytes, "request": state.settings.max_request_bytes},
         **values,
@@ -156,5 +155,15 @@ def wants_page(request: Request) -> bool:
 
 
 def error_page(request: Request, error: DafecError) -> Response:
-    """The desk with an error in the verdict's place: never a verdict, never green."""
-    return _render(request, error=error, status=status_of(error))
+    """What cannot be shown, why, and where to go from there; no verdict is anywhere on it."""
+    language, status = page_language(request), status_of(error)
+    kind = _FAULT_KINDS.get(status, "failed" if status >= 500 else "unusable")
+    return render_page(
+        request,
+        "fault.html",
+        status=status,
+        here="",
+        kind=kind,
+        error=error_body(error, language),
+        v=viewer_texts(language),
+    )

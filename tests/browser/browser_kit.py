@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
+
+from service_fakes import draw_page
+from service_process import Service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -20,6 +28,14 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP desk.test 127.0.0.1",  # a name that is no secure context, as a desk sees the service
+]
+THEMES = [("en", "light"), ("en", "dark"), ("ar", "light"), ("ar", "dark")]
+#: Marks of every module that drives a browser.
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -56,6 +72,8 @@ def pages_of(browser: Browser) -> Iterator[Callable[..., Page]]:
                 route.abort()
 
         page.route("**/*", guard)
+        # From the start: the browser takes a moment to hand its choosers over, and a key may be quicker.
+        page.on("filechooser", lambda _: None)
         page.on("pageerror", lambda error: faults.append(f"page error {error}"))
         page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
         page.goto(url)
@@ -81,3 +99,11 @@ def shot(page: Page, name: str) -> None:
 def assert_accessible(page: Page) -> None:
     found = Axe().run(page, options={"runOnly": RULES})
     assert found.violations_count == 0, found.generate_report()
+
+
+def screened(service: Service, shade: int = 225, *, lights: tuple[str, ...] = ("visible", "uv")) -> str:
+    """Screens a drawn page over HTTP, as a reader does; gives the screening's id."""
+    files = {light: (light, draw_page(shade if light == "visible" else 70)) for light in lights}
+    answer = httpx2.post(f"{service.url}/api/v1/screenings", files=files, timeout=60)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])

@@ -9,48 +9,23 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
-sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import httpx2
-from browser_kit import CHROMIUM, assert_accessible, chromium, pages_of, ready, shot
-from playwright.sync_api import Browser, Page, expect
+from browser_kit import IN_A_BROWSER, THEMES, assert_accessible, ready, screened, shot
+from playwright.sync_api import Page, expect
 from service_fakes import draw_page
 from service_process import Service, running
 
 from dafec.messages import catalogue, text
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
-THEMES = [("en", "light"), ("en", "dark"), ("ar", "light"), ("ar", "dark")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("cases") / "data") as started:
         yield started
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    with pages_of(browser) as opened:
-        yield opened
-
-
-def new_case(service: Service, shade: int = 225) -> str:
-    files = {"visible": ("v", draw_page(shade)), "uv": ("u", draw_page(70))}
-    answer = httpx2.post(f"{service.url}/api/v1/screenings", files=files, timeout=60)
-    assert answer.status_code == 201
-    return str(answer.json()["id"])
 
 
 def body_of(service: Service, case: str) -> dict:  # type: ignore[type-arg]
@@ -76,7 +51,7 @@ def settled(page: Page) -> None:
 def test_queue_and_case_in_every_language_and_theme(
     service: Service, open_page: Callable[..., Page], language: str, theme: str
 ) -> None:
-    case = new_case(service)
+    case = screened(service)
     page = open_page(f"{service.url}/cases", language, theme)
     expect(page.locator("html")).to_have_attribute("dir", "rtl" if language == "ar" else "ltr")
     expect(page.locator(".row").first).to_contain_text(text("api.level.refer", language))  # type: ignore[arg-type]
@@ -101,7 +76,7 @@ def test_queue_and_case_in_every_language_and_theme(
 
 
 def test_picture_is_the_largest_thing_and_the_page_is_light(service: Service, open_page: Callable[..., Page]) -> None:
-    case = new_case(service)
+    case = screened(service)
     page = open_page(f"{service.url}/cases")
     weight = []
     page.on("response", lambda answer: weight.append(0 if "/pictures/" in answer.url else len(answer.body())))
@@ -118,7 +93,7 @@ def test_picture_is_the_largest_thing_and_the_page_is_light(service: Service, op
 def test_layers_keep_the_place_and_a_missing_one_is_said_to_be_missing(
     service: Service, open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(f"{service.url}/cases/{new_case(service)}")
+    page = open_page(f"{service.url}/cases/{screened(service)}")
     expect(page.locator(".layer").nth(1)).to_be_disabled()
     expect(page.locator(".layer").nth(1)).to_contain_text("not captured")
     page.keyboard.press("+")
@@ -143,7 +118,7 @@ def test_layers_keep_the_place_and_a_missing_one_is_said_to_be_missing(
 
 
 def test_true_pixels_are_not_smoothed(service: Service, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{service.url}/cases/{new_case(service)}")
+    page = open_page(f"{service.url}/cases/{screened(service)}")
     page.keyboard.press("y")
     for _ in range(6):
         page.keyboard.press("+")
@@ -167,7 +142,7 @@ def test_true_pixels_are_not_smoothed(service: Service, open_page: Callable[...,
 
 
 def test_comparing_two_layers(service: Service, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{service.url}/cases/{new_case(service)}")
+    page = open_page(f"{service.url}/cases/{screened(service)}")
     settled(page)
     visible = seen(page, 0.8, 0.5), seen(page, 0.2, 0.1)
     page.locator("#against").select_option("uv", force=True)
@@ -194,7 +169,7 @@ def test_comparing_two_layers(service: Service, open_page: Callable[..., Page]) 
 
 
 def test_blink_never_changes_more_than_three_times_a_second(service: Service, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{service.url}/cases/{new_case(service)}")
+    page = open_page(f"{service.url}/cases/{screened(service)}")
     page.locator("#against").select_option("uv", force=True)
     page.keyboard.press("b")
     page.locator("#amount").evaluate("(e) => { e.value = 100; e.dispatchEvent(new Event('input', {bubbles: true})); }")
@@ -220,7 +195,7 @@ def test_blink_never_changes_more_than_three_times_a_second(service: Service, op
 def test_findings_lead_to_their_place_and_a_held_key_hides_what_is_drawn(
     service: Service, open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(f"{service.url}/cases/{new_case(service)}")
+    page = open_page(f"{service.url}/cases/{screened(service)}")
     page.keyboard.press("n")
     first = page.locator("#findings .finding").first
     expect(first).to_have_attribute("aria-expanded", "true")
@@ -239,7 +214,7 @@ def test_findings_lead_to_their_place_and_a_held_key_hides_what_is_drawn(
 
 
 def test_display_is_adjusted_and_reset_by_one_key(service: Service, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{service.url}/cases/{new_case(service)}")
+    page = open_page(f"{service.url}/cases/{screened(service)}")
     style = "document.querySelector('#stage canvas').style.filter"
     page.keyboard.press("e")
     assert "invert(1)" in page.evaluate(style)
@@ -252,7 +227,7 @@ def test_display_is_adjusted_and_reset_by_one_key(service: Service, open_page: C
 
 
 def test_a_whole_case_by_keyboard_alone(service: Service, open_page: Callable[..., Page]) -> None:
-    new_case(service, 131)
+    screened(service, 131)
     page = open_page(f"{service.url}/cases?show=open")
     count = page.locator(".case-link").count()
     for _ in range(count):
@@ -308,7 +283,7 @@ def test_a_whole_case_by_keyboard_alone(service: Service, open_page: Callable[..
 
 
 def test_measuring_says_its_uncertainty(service: Service, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{service.url}/cases/{new_case(service)}")
+    page = open_page(f"{service.url}/cases/{screened(service)}")
     settled(page)
     page.keyboard.press("m")
     box = page.locator("#stage").bounding_box()
@@ -361,7 +336,7 @@ def test_empty_queue_and_no_match_are_states_of_their_own(tmp_path: Path, open_p
         expect(page.locator(".nothing")).to_contain_text("No case is waiting")
         shot(page, "queue-empty")
         assert_accessible(page)
-        new_case(own)
+        screened(own)
         page.reload()
         ready(page)
         page.locator("#q").fill("no such thing")
@@ -369,7 +344,7 @@ def test_empty_queue_and_no_match_are_states_of_their_own(tmp_path: Path, open_p
         assert "q=no" in page.url
         page.locator("#q").fill("UTO")
         expect(page.locator(".row")).to_have_count(1)
-        page.goto(f"{own.url}/cases/{new_case(own, 99)}")
+        page.goto(f"{own.url}/cases/{screened(own, 99)}")
         ready(page)
         page.keyboard.press("w")
         own.process.kill()
@@ -384,7 +359,7 @@ def test_empty_queue_and_no_match_are_states_of_their_own(tmp_path: Path, open_p
 def test_every_text_of_the_pages_is_in_the_catalogue(service: Service, open_page: Callable[..., Page]) -> None:
     """No key shows through, and an Arabic page has no English sentence but what is named in Latin letters."""
     known = set(catalogue("en").values())
-    page = open_page(f"{service.url}/cases/{new_case(service)}", "ar")
+    page = open_page(f"{service.url}/cases/{screened(service)}", "ar")
     for path in (page.url, f"{service.url}/cases", f"{service.url}/references"):
         page.goto(path)
         ready(page)

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
-sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
+pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
+sys.path.insert(0, str(Path(__file__).parent))
 
-from axe_playwright_python.sync_playwright import Axe  # noqa: E402
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright  # noqa: E402
-from service_fakes import draw_page  # noqa: E402
-from service_process import Service, running  # noqa: E402
+from browser_kit import IN_A_BROWSER, assert_accessible, ready, shot
+from playwright.sync_api import Page, expect
+from service_fakes import draw_page
+from service_process import Service, running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SCREENSHOTS = Path(__file__).parent / "screenshots"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP desk.test 127.0.0.1",  # a name that is no secure context, as a desk sees the service
-]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = IN_A_BROWSER
 
 WORDS = {
     "refer": ("Refer", "أحِل"),
@@ -55,54 +37,9 @@ DROP = """({files}) => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("desk") / "data") as started:
         yield started
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages that fail the test on an error in the page or a request to anywhere but the service."""
-    contexts: list[BrowserContext] = []
-    faults: list[str] = []
-
-    def opened(url: str, language: str = "en", theme: str = "light", width: int = 1366, height: int = 768) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=theme,  # type: ignore[arg-type]
-            extra_http_headers={"Accept-Language": language},
-        )
-        contexts.append(context)
-        page = context.new_page()
-
-        def guard(route: Route) -> None:
-            if route.request.url.startswith((url.split("/screenings")[0], "data:", "blob:")):
-                route.continue_()
-            else:
-                faults.append(f"request to {route.request.url}")
-                route.abort()
-
-        page.route("**/*", guard)
-        # From the start: the browser takes a moment to hand its choosers over, and a key may be quicker.
-        page.on("filechooser", lambda _: None)
-        page.on("pageerror", lambda error: faults.append(f"page error {error}"))
-        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-        page.goto(url)
-        ready(page)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert faults == []
 
 
 def drop(page: Page, **files: bytes) -> None:
@@ -114,23 +51,6 @@ def screen(page: Page) -> None:
     drop(page, visible=draw_page(), uv=draw_page(70))
     page.wait_for_url("**/screenings/*")
     ready(page)
-
-
-def ready(page: Page) -> None:
-    """Waits until the page's scripts listen: a key that is pressed before reaches nobody."""
-    expect(page.locator("body")).to_have_attribute("data-ready", "yes")
-
-
-def shot(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
-
-
-def assert_accessible(page: Page) -> None:
-    found = Axe().run(
-        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    )
-    assert found.violations_count == 0, found.generate_report()
 
 
 @pytest.mark.parametrize(("language", "direction", "at"), [("en", "ltr", 0), ("ar", "rtl", 1)])
@@ -338,6 +258,7 @@ def test_old_verdict_is_gone_while_the_next_document_is_checked(tmp_path: Path, 
         expect(page.locator("[data-active]")).to_have_count(0)
 
 
+@pytest.mark.alone
 def test_unfinished_after_ten_seconds_says_so(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     with running(tmp_path / "data", FAKE_SECONDS="12") as slow:
         page = open_page(slow.url)

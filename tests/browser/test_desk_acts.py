@@ -10,43 +10,20 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
-sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import httpx2
-from browser_kit import CHROMIUM, assert_accessible, chromium, pages_of, ready, shot
-from playwright.sync_api import Browser, Page, expect
-from service_fakes import draw_page
+from browser_kit import IN_A_BROWSER, assert_accessible, ready, screened, shot
+from playwright.sync_api import Page, expect
 from service_process import Service, running
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("acts") / "data") as started:
         yield started
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    with pages_of(browser) as opened:
-        yield opened
-
-
-def screened(service: Service, shade: int = 225) -> str:
-    files = {"visible": ("v", draw_page(shade)), "uv": ("u", draw_page(70))}
-    return str(httpx2.post(f"{service.url}/api/v1/screenings", files=files, timeout=60).json()["id"])
 
 
 def test_what_is_captured_elsewhere_appears_by_itself_within_a_second(

@@ -9,30 +9,16 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
-sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-import httpx2
-from browser_kit import CHROMIUM, assert_accessible, chromium, pages_of, ready, shot
-from playwright.sync_api import Browser, Page, expect
+from browser_kit import IN_A_BROWSER, THEMES, assert_accessible, ready, screened, shot
+from playwright.sync_api import Page, expect
 from series_samples import CODE, TODAY, samples
-from service_fakes import draw_page
 from service_process import Service, running
 
 from dafec.references.enrolment import enrol
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
-THEMES = [("en", "light"), ("en", "dark"), ("ar", "light"), ("ar", "dark")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +27,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     enrol(CODE, samples(), folder / "library", "user:somebody", TODAY, "drawn for tests")
     with running(folder / "data", DAFEC_SERVICE_LIBRARY=str(folder / "library")) as started:
         yield started
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    with pages_of(browser) as opened:
-        yield opened
-
-
-def screened(service: Service, shade: int) -> str:
-    files = {"visible": ("v", draw_page(shade))}
-    return str(httpx2.post(f"{service.url}/api/v1/screenings", files=files, timeout=60).json()["id"])
 
 
 @pytest.mark.parametrize(("language", "theme"), THEMES)
@@ -93,7 +68,7 @@ def test_too_few_captures_are_said_to_be_too_few_and_the_choice_stays(
 
 
 def test_the_reference_lies_beside_and_over_the_document(service: Service, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{service.url}/cases/{screened(service, 215)}")
+    page = open_page(f"{service.url}/cases/{screened(service, 215, lights=('visible',))}")
     page.wait_for_timeout(800)
     page.keyboard.press("4")
     expect(page.locator(".layer[data-layer=reference]")).to_have_attribute("aria-pressed", "true")
@@ -128,3 +103,29 @@ def test_a_series_is_approved_and_retired_on_its_page(service: Service, open_pag
     page.locator(".decide").click()
     expect(page.locator(".state")).to_have_text("Retired")
     expect(page.locator(".decide")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("language", "theme"), THEMES)
+def test_a_wrong_address_has_a_page_of_its_own(
+    service: Service, open_page: Callable[..., Page], language: str, theme: str
+) -> None:
+    page = open_page(f"{service.url}/nothing/here", language, theme)
+    expect(page.locator("h1")).to_have_text({"en": "Not here", "ar": "غير موجود"}[language])
+    expect(page.locator(".fault-page")).to_contain_text("http.not_found")
+    expect(page.locator(".place, [data-active]")).to_have_count(0)  # nothing that looks like a verdict
+    shot(page, f"fault-{language}-{theme}")
+    assert_accessible(page)
+    page.goto(f"{service.url}/cases/{'q' * 24}")
+    ready(page)
+    expect(page.locator(".fault-page")).to_contain_text("case.not_found")
+    page.locator(".fault-page a[href='/']").click()
+    expect(page.locator("#drop")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_bar_of_the_desk_is_one_line(service: Service, open_page: Callable[..., Page], language: str) -> None:
+    page = open_page(service.url, language)
+    for place in (".open-access", ".tools"):
+        box = page.locator(place).bounding_box()
+        assert box is not None
+        assert box["height"] < 45, place
