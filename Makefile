@@ -8,6 +8,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA ?= data
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,9 +24,11 @@ run: $(VENV)/.installed ## screen the sample documents, then serve http://127.0.
 	$(BIN)/dafec screen sample_docs/*/ sample_docs/*.jpg || [ $$? -eq 1 ]
 	$(BIN)/dafec serve --host $(HOST) --port $(PORT) --data $(DATA)
 
-test: $(VENV)/.installed-test ## install what the tests need and run them all (PYTEST_ARGS=)
+test: $(VENV)/.installed-test ## install what the tests need and run them all (WORKERS=), or some in one process (PYTEST_ARGS=)
 	@scripts/install-system-packages.sh
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@# The tests start hundreds of processes, each of which would compile the source where no bytecode may be written.
+	@$(BIN)/python -m compileall -q -j 0 api dafec tests
+	$(BIN)/python -m pytest $(or $(strip $(PYTEST_ARGS)),--numprocesses $(WORKERS) --dist worksteal --durations 30)
 
 lint: $(VENV)/.installed-test ## ruff, mypy --strict, directions of imports
 	$(BIN)/ruff check .

@@ -397,6 +397,7 @@ load_capture(Path({str(path)!r}))
         assert _code(path) == "unreadable"
 
 
+@pytest.mark.alone
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "sparse.png"
     with path.open("wb") as file:

@@ -65,6 +65,7 @@ def test_a_broken_check_is_aborted_and_the_others_go_on(context, act, reason, ca
     assert sound.result == "passed"
 
 
+@pytest.mark.alone
 def test_a_hanging_check_is_given_up_and_the_others_go_on(context):
     release = threading.Event()
 

@@ -129,6 +129,7 @@ def test_a_broken_series_stops_nothing_and_is_told(library: Path) -> None:
     assert opened.problems["UTO-P-9-2024"].code == "series.invalid"
 
 
+@pytest.mark.alone
 def test_hundreds_of_series_are_searched_quickly(library: Path) -> None:
     import time
 
