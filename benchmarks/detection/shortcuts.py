@@ -44,8 +44,8 @@ __all__ = [
     "out_of_fold",
     "place_features",
     "property_features",
-    "report",
     "shuffled",
+    "shuffled_area",
     "size_features",
     "table",
 ]
@@ -189,7 +189,8 @@ def out_of_fold(
 
 def _auc(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
     """Share of pairs in which the forged one scores higher; ties count half."""
-    ranks = np.searchsorted(np.sort(scores), scores, "left") + np.searchsorted(np.sort(scores), scores, "right")
+    ordered = np.sort(scores)
+    ranks = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
     positive, negative = int(labels.sum()), int((~labels).sum())
     if not positive or not negative:
         return float("nan")
@@ -205,7 +206,7 @@ def area(scores: NDArray[np.float64], labels: NDArray[np.bool_], groups: Sequenc
     drawn = []
     for _ in range(_DRAWS):
         chosen = rng.integers(len(members), size=len(members))
-        rows = np.concatenate([rng.choice(members[g], size=len(members[g])) for g in chosen])
+        rows = np.concatenate([members[g][rng.integers(len(members[g]), size=len(members[g]))] for g in chosen])
         value = _auc(scores[rows], labels[rows])
         if np.isfinite(value):
             drawn.append(value)
@@ -262,12 +263,7 @@ def table(captures: Sequence[Capture]) -> dict[str, dict[str, Area]]:
     return lines
 
 
-def report(captures: Sequence[Capture]) -> dict[str, Area]:
-    """The line of all forgeries, and ``shuffled labels``."""
-    return {**table(captures)["all"], "shuffled labels": _shuffled_area(captures)}
-
-
-def _shuffled_area(captures: Sequence[Capture]) -> Area:
+def shuffled_area(captures: Sequence[Capture]) -> Area:
     """What the floor classifier finds in labels that mean nothing."""
     plain = [capture for capture in captures if not capture.null]
     forged = np.array([capture.forged for capture in plain])
@@ -290,7 +286,7 @@ def main() -> None:
     print(f"{'':5}" + "".join(f"{name:24}" for name in columns))
     for line, areas in table(captures).items():
         print(f"{line:5}" + "".join(f"{str(areas[name]) if name in areas else '-':24}" for name in columns))
-    print(f"shuffled labels {_shuffled_area(captures)}")
+    print(f"shuffled labels {shuffled_area(captures)}")
 
 
 if __name__ == "__main__":

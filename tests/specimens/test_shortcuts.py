@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +17,19 @@ import pytest
 from PIL import Image
 
 from benchmarks.detection.shortcuts import (
+    Area,
     Capture,
     area,
     load_set,
     out_of_fold,
     property_features,
-    report,
     shuffled,
+    shuffled_area,
     table,
 )
 from benchmarks.detection.splits import SETS, SIZES, requests_of
 from dafec.specimens.forgeries import class_ids
-from dafec.specimens.make import make_captures, make_specimen
+from dafec.specimens.make import Specimen, make_captures, make_specimen
 from dafec.specimens.plan import Request
 from dafec.specimens.series import load_series
 
@@ -36,23 +38,32 @@ pytest.importorskip("sklearn", reason="the extra ``test`` installs scikit-learn"
 COUNT = 52
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Genuine, forged and null-edited captures of the training set at 300 dpi."""
-    out = tmp_path_factory.mktemp("shortcuts")
+def draw_set(out: Path) -> None:
     requests = requests_of("train", COUNT, dpi=300)
     null = [
         dataclasses.replace(one, name=f"null-{at}", null=True, method=None)
         for at, one in enumerate(r for r in requests if r.forgery)
     ]
-    for _ in make_captures([*requests, *null[: COUNT // 4]], out / "train"):
+    for _ in make_captures([*requests, *null[: COUNT // 4]], out):
         pass
-    return out / "train"
 
 
 @pytest.fixture(scope="module")
-def captures(folder: Path) -> list[Capture]:
-    return load_set(folder)
+def captures(shared: Callable[..., Path]) -> list[Capture]:
+    """Genuine, forged and null-edited captures of the training set at 300 dpi."""
+    return load_set(shared("shortcuts", draw_set))
+
+
+@pytest.fixture(scope="module")
+def lines(captures: list[Capture]) -> dict[str, dict[str, Area]]:
+    return table(captures)
+
+
+@cache
+def unforged(request: Request) -> Specimen:
+    """The same seed, never forged: one for all classes."""
+    assert request.forgery is None
+    return make_specimen(request)
 
 
 def properties_of(files: Mapping[str, bytes]) -> dict[str, object]:
@@ -82,8 +93,7 @@ def test_every_file_property_is_equal_by_construction(class_id: str, null: bool)
     """A forged capture and the genuine one of its seed have the same files but for what is in the picture."""
     for code, scanner in (("QPK-PO-1-2021", "reader-b"), ("QTL-ID-1-2018", "reader-d")):
         forged = Request("a", code, 41, class_id, scanner, 300, null=null)
-        plain = dataclasses.replace(forged, forgery=None, null=False)
-        one, other = make_specimen(forged), make_specimen(plain)
+        one, other = make_specimen(forged), unforged(dataclasses.replace(forged, forgery=None, null=False))
         assert list(one.files) == list(other.files)
         assert properties_of(one.files) == properties_of(other.files)
         for key in ("scanner", "dpi", "encoder", "seed", "series"):
@@ -94,16 +104,19 @@ def test_every_file_property_is_equal_by_construction(class_id: str, null: bool)
 
 
 @pytest.mark.slow
-def test_properties_places_null_edits_and_shuffled_labels_tell_nothing(captures: list[Capture]) -> None:
-    found = report(captures)
+def test_properties_places_null_edits_and_shuffled_labels_tell_nothing(
+    captures: list[Capture], lines: dict[str, dict[str, Area]]
+) -> None:
+    found = {**lines["all"], "shuffled labels": shuffled_area(captures)}
     for name in ("properties", "location", "null edits", "shuffled labels"):
         assert found[name].holds(0.5), f"{name} {found[name]}"
     assert "file size" in found, "reported beside the floor, and held to nothing: it follows what is printed"
 
 
 @pytest.mark.slow
-def test_the_table_has_a_line_for_every_class_and_every_column(captures: list[Capture]) -> None:
-    lines = table(captures)
+def test_the_table_has_a_line_for_every_class_and_every_column(
+    captures: list[Capture], lines: dict[str, dict[str, Area]]
+) -> None:
     assert set(lines) >= {"all", *{one.class_id for one in captures if one.class_id}}
     for name, areas in lines.items():
         assert {"properties", "file size", "floor", "location"} <= set(areas) or set(areas) == {"null edits"}, name
