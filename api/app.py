@@ -39,6 +39,7 @@ from api.routes import (
     help_page,
     pages,
     references,
+    rescreenings,
     scanners,
     screenings,
     sessions,
@@ -93,6 +94,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
     app.add_exception_handler(RequestValidationError, _validation_error)
     routers = (
         screenings.router,
+        rescreenings.router,
         sessions.router,
         users.router,
         desks.router,

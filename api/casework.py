@@ -28,7 +28,8 @@ from api.security.audit_entry import AuditEvent, actor
 from api.security.permissions import current_actor
 from api.store import NewScreening, ScreeningPage, ScreeningRecord, Store, StoredImage
 from api.store.completions import first_report
-from api.store.records import CompletionState, Origin
+from api.store.records import CompletionState, Origin, PersonalData
+from api.store.rescreenings import RescreenedSummary, rescreened_report, rescreened_summaries
 from api.store.retention import held_from_the_start
 from api.uploads import Upload
 from dafec.capture import Capture, Light
@@ -261,6 +262,29 @@ class Casework:
 
     async def _log(self, action: str, screening_id: str, **details: str | int) -> None:
         await self._read(self.store.log, AuditEvent(action, f"screening:{screening_id}", details))
+
+    async def rescreenings(self, screening_id: str) -> list[RescreenedSummary]:
+        """What runs over the archive say of a screening, newest first. Raises ServiceError ``screening.not_found``."""
+        await self._find(screening_id)
+        found = await self._read(rescreened_summaries, self.store, screening_id)
+        await self._log("screening.viewed", screening_id)
+        return found
+
+    async def rescreened(self, screening_id: str, run: str) -> tuple[str, PersonalData]:
+        """A run's report on a screening, and whether it is whole, as ``get`` gives the screening's own.
+
+        Raises:
+            ServiceError: ``screening.not_found``, ``rescreen.not_found``.
+        """
+        await self._find(screening_id)
+        found = await self._read(rescreened_report, self.store, screening_id, run)
+        if found is None:
+            raise ServiceError("rescreen.not_found", status=404)
+        await self._log("screening.viewed", screening_id, run=run)
+        asking = current_actor()
+        if found[1] == "kept" and asking is not None and not asking.sees_personal_data:
+            return without_personal_data(parse_report(found[0])).to_json(), "withheld"
+        return found
 
     async def hold(self, screening_id: str, *, held: bool) -> None:
         """Keeps a screening's images and personal data until released, or releases them.

@@ -7,6 +7,7 @@ the models and their runtime.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 
 from api.engine import Screener
 from api.library import LibraryWatch
@@ -22,14 +23,17 @@ class CoreScreener:
     """The core as the service sees it.
 
     Args:
-        screen: ``dafec.screening.screen_capture`` with its context filled in, but for the library and whether the
-            page's text is read.
+        screen: ``dafec.screening.screen_capture`` with its context filled in, but for the library, whether the
+            page's text is read, and the day dates are judged by.
         limits: what one capture may ask for.
         library: of document series.
     """
 
     def __init__(
-        self, screen: Callable[[Capture, Library | None, bool], Report], limits: Limits, library: LibraryWatch
+        self,
+        screen: Callable[[Capture, Library | None, bool, date | None], Report],
+        limits: Limits,
+        library: LibraryWatch,
     ) -> None:
         self._screen = screen
         self._limits = limits
@@ -39,9 +43,9 @@ class CoreScreener:
         """The capture of untrusted bytes."""
         return capture_from_parts(images, name=name, limits=self._limits, statement=statement)
 
-    def screen(self, capture: Capture, *, complete: bool = False) -> Report:
+    def screen(self, capture: Capture, *, complete: bool = False, today: date | None = None) -> Report:
         """The report of a capture, by the series as they are on disk now."""
-        return self._screen(capture, self._library.current(), complete)
+        return self._screen(capture, self._library.current(), complete, today)
 
     def series_count(self) -> int:
         """How many document series a screening is compared with now."""
@@ -71,7 +75,7 @@ def load_screener(settings: Settings) -> Screener:
     watch = LibraryWatch(settings.library_folder(), needed=settings.library is not None)
     context = ScreeningContext.load(core)
 
-    def screen(capture: Capture, library: Library | None, complete: bool) -> Report:  # noqa: FBT001 - one caller
-        return screen_capture(capture, replace(context, library=library), visual_zone=complete)
+    def screen(capture: Capture, library: Library | None, complete: bool, today: date | None) -> Report:  # noqa: FBT001
+        return screen_capture(capture, replace(context, library=library, today=today), visual_zone=complete)
 
     return CoreScreener(screen, core.limits(), watch)

@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from datetime import date
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -40,8 +41,14 @@ class Screener(Protocol):
         """
         ...
 
-    def screen(self, capture: Capture, *, complete: bool = False) -> Report:
-        """The report of a capture; ``complete`` takes longer and reads the page's text too. Raises DafecError."""
+    def screen(self, capture: Capture, *, complete: bool = False, today: date | None = None) -> Report:
+        """The report of a capture. Raises DafecError.
+
+        Args:
+            capture: of the document.
+            complete: take longer and read the page's text too.
+            today: the day dates are judged by; None: today.
+        """
         ...
 
     def series_count(self) -> int:

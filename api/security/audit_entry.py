@@ -30,6 +30,10 @@ ACTIONS: Mapping[str, str] = {
     "backup.made": "A backup was written.",
     "screening.made": "A document was screened and the result kept.",
     "screening.completed": "The complete report took the place of the first one, which is kept beside it.",
+    "screening.rescreened": "A run over the archive said something of a document; it lies beside what was there.",
+    "rescreening.begun": "A run that screens the archive again was begun.",
+    "rescreening.resumed": "A run that was cut off goes on.",
+    "rescreening.ended": "Nothing of a run is due any more.",
     "screening.viewed": "A report was handed out.",
     "screening.held": "Images and personal data are kept until released.",
     "screening.released": "The hold was lifted.",
@@ -105,6 +109,9 @@ DETAILS: Mapping[str, str] = {
     "function": "what was asked for, as a permission",
     "of": "what is waited for: name or address",
     "wait_s": "seconds",
+    "run": "name of a run over the archive",
+    "software": "digest of version, models, series and policy",
+    "failed": "number of documents a run could say nothing of",
 }
 
 _TARGET = re.compile(r"(?:[a-z_]{1,24}:[0-9A-Za-z_-]{1,64})?")

@@ -15,7 +15,12 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from api.store import account_models, arrival_models, case_models  # noqa: F401 - their tables belong to the schema
+from api.store import (  # noqa: F401 - their tables belong to the schema
+    account_models,
+    arrival_models,
+    case_models,
+    rescreen_models,
+)
 from api.store.database import WRITER_LOCK, is_sqlite, mapped_errors
 from api.store.models import Base
 from dafec.errors import InstallationError
@@ -23,7 +28,7 @@ from dafec.errors import InstallationError
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "check_schema", "prepare_schema", "upgrade_to"]
 
 #: Number of the newest migration.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 #: Kept in ``PRAGMA application_id``: "DAFE" in ASCII, so that another program's database is not taken for ours.
 APPLICATION_ID = 0x44414645

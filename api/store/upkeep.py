@@ -24,6 +24,7 @@ from api.store.blobs import BlobFolder, Note
 from api.store.database import mapped_errors, outside_transactions
 from api.store.models import CaseKey, Image, Screening
 from api.store.places import files_may_go
+from api.store.rescreen_models import Rescreening
 from api.store.retention import RetentionPolicy
 from api.store.sealing import image_context, seal, seal_report
 from api.store.store import Store
@@ -105,6 +106,8 @@ class Upkeep:
             session.execute(delete(CaseKey).where(CaseKey.screening_number == number))
             row.sealed_report = None
             session.execute(update(Completion).where(Completion.screening_number == number).values(first_report=None))
+            again = update(Rescreening).where(Rescreening.screening_number == number)
+            session.execute(again.values(sealed_report=None))
             row.deleted = datetime.now(UTC).replace(tzinfo=None)
             row.held = False
             details: dict[str, str | int] = {"images": len(row.images), "reason": "retention", "level": row.level}
@@ -124,6 +127,7 @@ class Upkeep:
                 run("VACUUM case_keys")
                 run("VACUUM screenings")
                 run("VACUUM completions")
+                run("VACUUM rescreenings")
             else:
                 run("PRAGMA wal_checkpoint(TRUNCATE)")
 

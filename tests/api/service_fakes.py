@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -159,6 +159,7 @@ class FakeScreener:
         self.before: Callable[[], object] = lambda: None
         self.before_complete: Callable[[], object] = lambda: None
         self.complete_level: str | None = None  # another one than the first report's
+        self.days: list[date | None] = []  # by which complete reports were judged
         self.calls = 0
         self._lock = threading.Lock()
 
@@ -171,9 +172,10 @@ class FakeScreener:
     def notices(self) -> tuple[str, ...]:
         return ()
 
-    def screen(self, capture: Capture, *, complete: bool = False) -> Report:
+    def screen(self, capture: Capture, *, complete: bool = False, today: date | None = None) -> Report:
         if complete:
             self.before_complete()
+            self.days.append(today)
             return make_report(capture, self.complete_level or self.level)
         if capture.name != "warm-up":
             with self._lock:

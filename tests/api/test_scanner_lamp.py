@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ class DarkScreener(FakeScreener):
 
     dark = False
 
-    def screen(self, capture: Capture, *, complete: bool = False) -> Report:
+    def screen(self, capture: Capture, *, complete: bool = False, today: date | None = None) -> Report:
         report = super().screen(capture, complete=complete)
         if not self.dark:
             return report

@@ -75,9 +75,10 @@ def test_every_operation_describes_its_errors_with_the_one_body() -> None:
                     assert reference.endswith("/ErrorBody"), (method, path, status)
 
 
-def test_upload_is_described_light_by_light() -> None:
+def test_upload_is_described_by_light_and_side() -> None:
     body = _described().openapi()["paths"]["/api/v1/screenings"]["post"]["requestBody"]
-    assert set(body["content"]["multipart/form-data"]["schema"]["properties"]) == {"visible", "ir", "uv", "capture"}
+    sides = {f"{light}{side}" for light in ("visible", "ir", "uv") for side in ("", *(f"-{n}" for n in range(2, 9)))}
+    assert set(body["content"]["multipart/form-data"]["schema"]["properties"]) == sides | {"capture"}
 
 
 def test_description_tells_what_is_answered() -> None:
