@@ -84,20 +84,17 @@ class Cases:
 
     async def queue(self, wanted: CaseFilter) -> CasePage:
         """Cases that fit, oldest first. That somebody looked is on record."""
-        page = await self._run(self._cases.queue, wanted)
+        page = await self._run(self._cases.queue, wanted, actor())
         await self._run(self._store.log, AuditEvent("case.listed"))
-        hidden = [item for item in page.items if item.status == "second"]
-        if not hidden:
-            return page
-        blind = {item.id for item in hidden if await self._is_blind(item.id)}
+        blind = await self.blind_among([item.id for item in page.items if item.status == "second"])
         items = tuple(
             replace(item, level="", findings=(), batch=0) if item.id in blind else item for item in page.items
         )
         return replace(page, items=items)
 
-    async def _is_blind(self, case_id: str) -> bool:
-        record = await self._run(self._cases.get, case_id)
-        return record is not None and _blind(record, actor())
+    async def blind_among(self, ids: Sequence[str]) -> set[str]:
+        """Those screenings whose scores are hidden from whoever asks: a blind opinion is wanted of him."""
+        return await self._run(self._cases.blind_among, ids, actor()) if ids else set()
 
     async def open(self, case_id: str, *, log: bool = True) -> CaseView:
         """A case as whoever asks may see it; that it was opened is on record before it is.
@@ -144,7 +141,7 @@ class Cases:
         Raises:
             ServiceError: ``case.blind``.
         """
-        if await self._is_blind(screening_id):
+        if await self.blind_among([screening_id]):
             raise ServiceError("case.blind", status=403)
 
     # What examiners add ------------------------------------------------------------------------------------------

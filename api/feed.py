@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -19,17 +20,28 @@ from api.store import Store
 from api.store.events import StoredEvent, event_bounds, events_after
 from dafec.errors import DafecError
 
-__all__ = ["EventFeed"]
+__all__ = ["EventFeed", "Listening"]
 
 #: Another process may have written; what this one writes is looked for at once.
 _LOOK_S = 1.0
 _BEAT_S = 15.0
+#: So long a page is told things after its session has ended, at most.
+_ASK_S = 5.0
 #: Then a page comes back by itself, and who it is is asked again.
 _LONGEST_S = 900.0
 _QUEUE = 100
 _MOST_LISTENERS = 256
 _AT_ONCE = 500
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What the feed asks about a page that listens."""
+
+    hello: Callable[[], Sequence[Mapping[str, object]]]  # the scanners' states now, for the first event
+    still: Callable[[], bool] = lambda: True  # whether it is still let in; called in a thread
+    blind: Callable[[Sequence[str]], Awaitable[set[str]]] | None = None  # screenings whose level it must not be told
 
 
 class _Listener:
@@ -91,15 +103,13 @@ class EventFeed:
         if self._task is not None:
             await self._task
 
-    async def listen(
-        self, desk: str, after: int | None, hello: Callable[[], Sequence[Mapping[str, object]]]
-    ) -> AsyncIterator[bytes]:
+    async def listen(self, desk: str, after: int | None, listening: Listening) -> AsyncIterator[bytes]:
         """The stream of one page, in the form of server-sent events.
 
         Args:
             desk: id of the desk.
             after: number of the last event the page knows; None for one that just came.
-            hello: the scanners' states now, for the first event.
+            listening: what is asked about it.
 
         Raises:
             ServiceError: ``service.overloaded`` where too many listen; before the first piece.
@@ -113,7 +123,7 @@ class EventFeed:
                 self._last = newest
             self._listeners.add(listener)
             mark = self._last
-        return self._stream(listener, after, oldest, mark, hello)
+        return self._stream(listener, after, oldest, mark, listening)
 
     async def _stream(
         self,
@@ -121,7 +131,7 @@ class EventFeed:
         after: int | None,
         oldest: int,
         mark: int,
-        hello: Callable[[], Sequence[Mapping[str, object]]],
+        listening: Listening,
     ) -> AsyncIterator[bytes]:
         try:
             missed: list[StoredEvent] = []
@@ -131,30 +141,39 @@ class EventFeed:
                 missed = [event for event in found if event.number <= mark]
                 resync = len(missed) > _AT_ONCE or after > mark or (after + 1 < oldest)
             known = mark if resync or after is None else after
-            yield _event(known, "hello", {"desk": listener.desk, "last": known, "scanners": list(hello())})
+            yield _event(known, "hello", {"desk": listener.desk, "last": known, "scanners": list(listening.hello())})
             if resync:
                 yield _event(mark, "resync", {})
             else:
-                for event in missed:
+                for event in await _veiled(missed, listening):
                     yield _line(event)
-            async for piece in self._live(listener):
+            async for piece in self._live(listener, listening):
                 yield piece
         finally:
             self._listeners.discard(listener)
 
-    async def _live(self, listener: _Listener) -> AsyncIterator[bytes]:
+    async def _live(self, listener: _Listener, listening: Listening) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _LONGEST_S
+        asked = spoke = loop.time()
         while not (listener.lost and listener.queue.empty()) and loop.time() < deadline:
-            try:
-                async with asyncio.timeout(self._beat_s):
+            event: StoredEvent | None = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, min(spoke + self._beat_s, asked + _ASK_S) - loop.time())):
                     event = await listener.queue.get()
-            except TimeoutError:
+                    if event is None:
+                        return
+            if loop.time() - asked >= _ASK_S:
+                if not await _still(listening):
+                    return
+                asked = loop.time()
+            if event is not None:
+                yield _line((await _veiled([event], listening))[0])
+            elif loop.time() - spoke >= self._beat_s:
                 yield b": beat\n\n"
+            else:
                 continue
-            if event is None:
-                return
-            yield _line(event)
+            spoke = loop.time()
 
     async def _run(self) -> None:
         while not self._closed:
@@ -174,6 +193,37 @@ class EventFeed:
                         if listener.desk == event.desk:
                             listener.put(event)
                 self._last = events[-1].number
+
+
+async def _still(listening: Listening) -> bool:
+    """Whether a page may go on; not where nobody can say: it comes back and is asked who it is."""
+    try:
+        return await asyncio.to_thread(listening.still)
+    except DafecError:
+        return False
+
+
+async def _veiled(events: Sequence[StoredEvent], listening: Listening) -> Sequence[StoredEvent]:
+    """The events, without the levels of screenings the page must not be told of."""
+    told = {event.number: json.loads(event.data) for event in events if event.name.startswith("screening.")}
+    if not told or listening.blind is None:
+        return events
+    ids = [str(data.get("id")) for data in told.values()]
+    try:
+        blind = await listening.blind(ids)
+    except DafecError:  # nobody can say: the page asks for what it shows
+        blind = set(ids)
+    return [
+        replace(event, data=json.dumps(_without_levels(told[event.number]), separators=(",", ":"), ensure_ascii=True))
+        if event.number in told and told[event.number].get("id") in blind
+        else event
+        for event in events
+    ]
+
+
+def _without_levels(data: Mapping[str, object]) -> dict[str, object]:
+    hidden = {"level", "first_level", "changed"}
+    return {name: None if name in hidden else value for name, value in data.items()}
 
 
 def _line(event: StoredEvent) -> bytes:

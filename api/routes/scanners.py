@@ -9,10 +9,11 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.errors import ServiceError, error_responses, request_language
+from api.feed import Listening
 from api.scanners.contract import ScannerState, ScannerStatus
 from api.scanners.manager import told_of
-from api.security.access import Actor, Permission, require
-from api.state import AttachedOf
+from api.security.access import Actor, GateOf, Permission, credentials_of, require
+from api.state import AttachedOf, CasesOf
 from dafec.messages import Language, text
 
 __all__ = ["router"]
@@ -85,9 +86,12 @@ async def post_scan(
     summary="What a desk is told",
 )
 async def get_events(
+    request: Request,
     desk: DeskId,
     actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
     attached: AttachedOf,
+    gate: GateOf,
+    cases: CasesOf,
     after: Annotated[
         int | None,
         Query(ge=0, le=2**53, description="Number of the last event that is known; Last-Event-ID goes before."),
@@ -96,7 +100,11 @@ async def get_events(
         str | None, Header(pattern=r"^[0-9]{1,16}$", description="Sent by a browser that comes back.")
     ] = None,
 ) -> Response:
-    """Tells, as long as the connection lasts, what happens at a desk. Nothing about any holder is in it."""
+    """Tells, as long as connection and session last, what happens at a desk. Nothing about any holder is in it.
+
+    Listening is nobody's doing: it does not keep a session from becoming idle, and ends within seconds of its end. The
+    level of what whoever asks is to look at blindly is left out.
+    """
     if not _sees(actor, desk):
         raise ServiceError("desk.not_found", status=404)
     known = int(last_event_id) if last_event_id is not None else after
@@ -104,7 +112,10 @@ async def get_events(
     def states() -> list[dict[str, str | int | bool | None]]:
         return [told_of(status) for status in attached.scanners.statuses(desk)]
 
-    stream = await attached.feed.listen(desk, known, states)
+    given = credentials_of(request, gate)
+    blind = cases.blind_among if actor.may(Permission.CASES_DECIDE) else None
+    listening = Listening(states, lambda: gate.still(given, actor), blind)
+    stream = await attached.feed.listen(desk, known, listening)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

@@ -16,7 +16,7 @@ from api.casework import Picture
 from api.errors import ServiceError, error_responses
 from api.parts import PARTS
 from api.security.access import Actor, Permission, public, require
-from api.state import CaseworkOf, NotBlind, ServiceState, StateOf
+from api.state import CasesOf, CaseworkOf, NotBlind, ServiceState, StateOf
 from api.store import ScreeningSummary as StoredSummary
 from api.store.records import CompletionState, Origin
 from api.uploads import STATEMENT_PART, Upload, UploadLimits, read_upload
@@ -26,7 +26,7 @@ from dafec.errors import DafecError, InputError
 from dafec.report import Report, report_schema
 from dafec.verdict import Level
 
-__all__ = ["router"]
+__all__ = ["PERSONAL_DATA_HEADER", "ScreeningId", "router"]
 
 router = APIRouter(prefix="/api/v1", tags=["screenings"])
 
@@ -89,7 +89,7 @@ _COMPLETION = {
     }
 }
 _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Address of the screening."}, **_COMPLETION}
-_PERSONAL_DATA = {
+PERSONAL_DATA_HEADER = {
     "DAFEC-Personal-Data": {
         "schema": {"type": "string", "enum": ["kept", "deleted", "unreadable", "withheld"]},
         "description": "Whether the report is as it was acknowledged, or without its personal data.",
@@ -137,11 +137,15 @@ class ScreeningSummary(BaseModel):
     model_config = ConfigDict(extra="forbid")
     id: str = Field(description="Random; tells nothing about the holder.")
     created: AwareDatetime = Field(description="UTC.")
-    level: Level = Field(description="The verdict's level.")
+    level: Level | None = Field(
+        description="The verdict's level; null as long as a blind second opinion on it is wanted of whoever asks."
+    )
     made: int = Field(description="Checks that came to a result.")
     not_possible: int = Field(description="Checks that did not.")
     lights: list[Light] = Field(description="The lights that were handed in.")
-    held: bool = Field(description="Images and personal data are kept until released.")
+    held: bool | None = Field(
+        description="Images and personal data are kept until released; null where the level is: it would tell."
+    )
     deleted: AwareDatetime | None = Field(
         description="When images and personal data were deleted; null: they are kept."
     )
@@ -273,6 +277,7 @@ async def _drain(stream: AsyncIterator[bytes]) -> None:
 async def list_screenings(
     _actor: Annotated[Actor, require(Permission.SCREENINGS_READ)],
     casework: CaseworkOf,
+    cases: CasesOf,
     limit: Annotated[int, Query(ge=1, le=200, description="At most so many.")] = 50,
     after: Annotated[
         str | None, Query(pattern=r"^[0-9A-Za-z_-]{16,64}$", description="``next`` of the page before.")
@@ -280,7 +285,8 @@ async def list_screenings(
 ) -> ScreeningList:
     """Lists screenings, newest first; nothing of their holders."""
     page = await casework.newest(limit, after)
-    return ScreeningList(items=[_summary(record) for record in page.items], next=page.next)
+    blind = await cases.blind_among([record.id for record in page.items])
+    return ScreeningList(items=[_summary(record, hidden=record.id in blind) for record in page.items], next=page.next)
 
 
 @router.get(
@@ -288,7 +294,7 @@ async def list_screenings(
     response_model=Report,
     responses={
         **error_responses(404, 422, 507),
-        200: {"model": Report, "description": "The report.", "headers": _PERSONAL_DATA | _COMPLETION},
+        200: {"model": Report, "description": "The report.", "headers": PERSONAL_DATA_HEADER | _COMPLETION},
     },
     summary="A screening's report",
 )
@@ -395,16 +401,16 @@ def _image(picture: Picture, name: str, *, download: bool = False) -> Response:
     )
 
 
-def _summary(record: StoredSummary) -> ScreeningSummary:
+def _summary(record: StoredSummary, *, hidden: bool) -> ScreeningSummary:
     created: datetime = record.created
     return ScreeningSummary(
         id=record.id,
         created=created,
-        level=record.level,  # type: ignore[arg-type]
+        level=None if hidden else record.level,  # type: ignore[arg-type]
         made=record.made,
         not_possible=record.not_possible,
         lights=list(dict.fromkeys(image.light for image in record.images)),
-        held=record.held,
+        held=None if hidden else record.held,
         deleted=record.deleted,
         origin=record.origin,
         completion=record.completion,

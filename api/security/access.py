@@ -92,6 +92,7 @@ def credentials_of(request: Request, gate: Gate) -> Credentials:
         request.client.host if request.client is not None else "",
         any(name in request.headers for name in _FORWARDED),
         request_language(request),
+        by_itself=request.method == "GET" and request.url.path.endswith("/events"),
     )
 
 

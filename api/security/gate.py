@@ -50,6 +50,7 @@ class Credentials:
     address: str
     forwarded: bool  # it says that it came through a proxy
     language: Language
+    by_itself: bool = False  # a page listens or comes back; nobody did anything
 
 
 class Gate:
@@ -100,6 +101,18 @@ class Gate:
             raise ServiceError("access.key_refused", status=401)
         return found
 
+    def still(self, given: Credentials, actor: Actor) -> bool:
+        """Whether who was let in would be let in now; asking is no request of his, and keeps no session alive.
+
+        Raises:
+            ServiceError: ``storage.*``.
+        """
+        if actor.kind == "demonstration":
+            return self.is_open()
+        if actor.kind == "desk":
+            return self.desks.desk_of_key(given.key or "") == actor.id
+        return self.logins.session_lasts(given.token or "", actor.id)
+
     def _desk(self, given: Credentials) -> Actor | None:
         desk = self.desks.desk_of_key(given.key or "")
         if desk is None:
@@ -107,7 +120,7 @@ class Gate:
         return Actor("desk", desk, DESK_PERMISSIONS, desk=desk, language=given.language)
 
     def _user(self, given: Credentials) -> Actor | None:
-        user = self.logins.user_of(given.token or "")
+        user = self.logins.user_of(given.token or "", seen=not given.by_itself)
         return self.user_actor(user, given.language) if user is not None else None
 
     def user_actor(self, user: SessionUser, language: Language = "en") -> Actor:

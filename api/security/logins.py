@@ -149,8 +149,14 @@ class Logins:
             raise ServiceError("login.failed", status=401)
         return login
 
-    def user_of(self, token: str, now: datetime | None = None) -> SessionUser | None:
-        """Who the token of a cookie stands for; None where the session is over or never was."""
+    def user_of(self, token: str, now: datetime | None = None, *, seen: bool = True) -> SessionUser | None:
+        """Who the token of a cookie stands for; None where the session is over or never was.
+
+        Args:
+            token: of the cookie.
+            now: with zone; the present where it is left out.
+            seen: the request is one of somebody who is there, and keeps the session from becoming idle.
+        """
         now = now or datetime.now(UTC)
         with self._tables.reading() as session:
             found = _alive(session, token, now, self._limits)
@@ -167,10 +173,16 @@ class Logins:
                 user.must_change,
                 confirmed_factor(session, user) is not None,
             )
-            stale = utc(now) - row.last_seen >= _SEEN_EVERY
+            stale = seen and utc(now) - row.last_seen >= _SEEN_EVERY
         if stale:
             self._seen(token, now)
         return known
+
+    def session_lasts(self, token: str, user_id: str, now: datetime | None = None) -> bool:
+        """Whether the token still stands for a session of that user; asking does not keep it from becoming idle."""
+        with self._tables.reading() as session:
+            found = _alive(session, token, now or datetime.now(UTC), self._limits)
+            return found is not None and found[1].id == user_id
 
     def _seen(self, token: str, now: datetime) -> None:
         try:

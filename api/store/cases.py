@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from api.errors import ServiceError
 from api.security.audit_entry import AuditEvent
@@ -62,10 +62,13 @@ class CaseStore:
 
     # Reading -----------------------------------------------------------------------------------------------------
 
-    def queue(self, wanted: CaseFilter) -> CasePage:
-        """Cases that fit, oldest first: who waits longest stands first."""
+    def queue(self, wanted: CaseFilter, who: str) -> CasePage:
+        """Cases that fit, oldest first: who waits longest stands first.
+
+        What is hidden from ``who`` (see ``blind_among``) is not searched for him either: that a case fits would tell.
+        """
         with mapped_errors(), Session(self._store.reader) as session:
-            query = _summaries().where(*self._conditions(session, wanted)).order_by(Case.number)
+            query = _summaries().where(*self._conditions(session, wanted, who)).order_by(Case.number)
             rows = session.execute(query.limit(wanted.limit + 1)).all()
             items = tuple(_summary(row[0], row[1], row[2]) for row in rows[: wanted.limit])
             counted = session.execute(select(Case.status, func.count()).group_by(Case.status)).all()
@@ -75,7 +78,13 @@ class CaseStore:
             {str(status): int(count) for status, count in counted},
         )
 
-    def _conditions(self, session: Session, wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
+    def blind_among(self, ids: Sequence[str], who: str) -> set[str]:
+        """Those screenings on whose cases a second opinion is wanted of somebody who knows of no first: of ``who``."""
+        query = select(Screening.id).join(Case, Case.screening_number == Screening.number)
+        with mapped_errors(), Session(self._store.reader) as session:
+            return set(session.scalars(query.where(Screening.id.in_(ids), _blind_to(who))))
+
+    def _conditions(self, session: Session, wanted: CaseFilter, who: str) -> Iterator[ColumnElement[bool]]:
         if wanted.status:
             yield Case.status.in_(wanted.status)
         if wanted.assignee is not None:
@@ -83,14 +92,15 @@ class CaseStore:
         if wanted.origin is not None:
             yield Case.origin == wanted.origin
         if wanted.level is not None:
-            yield Screening.level == wanted.level
+            yield and_(Screening.level == wanted.level, ~_blind_to(who))
         if wanted.before is not None:
             yield Case.opened < wanted.before.astimezone(UTC).replace(tzinfo=None)
         for word in wanted.text.split()[:8]:
-            yield _matches(word)
+            yield or_(_matches(word), and_(_finding_matches(word), ~_blind_to(who)))
         if wanted.like is not None:
             like = session.scalar(select(Case).join(Screening).where(Screening.id == wanted.like))
-            yield _alike(like, Case) if like is not None else Case.number.is_(None)
+            fits = _alike(like, Case) if like is not None else Case.number.is_(None)
+            yield and_(fits, ~_blind_to(who)) if not self.blind_among([wanted.like], who) else Case.number.is_(None)
         if wanted.after is not None:
             yield Case.number > wanted.after
 
@@ -322,14 +332,30 @@ def _refuse_opinion(session: Session, case: Case, new: NewOpinion, who: str) -> 
             raise ServiceError("case.same_examiner", status=409)
 
 
+def _blind_to(who: str) -> ColumnElement[bool]:
+    """The condition on cases that somebody is to look at without knowing what others, or the machine, found."""
+    knows = select(CaseOpinion.number).where(
+        CaseOpinion.case_number == Case.number, CaseOpinion.kind == "first", CaseOpinion.author == who
+    )
+    asked = func.coalesce(Case.second_asked_by, "") == who
+    return and_(Case.status == "second", ~asked, ~knows.correlate(Case).exists())
+
+
 def _matches(word: str) -> ColumnElement[bool]:
-    """Cases where a word occurs in what is not personal."""
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    columns = (Case.issuer, Case.series, Case.format, Case.findings)
-    found: list[ColumnElement[bool]] = [column.ilike(f"%{escaped}%", escape="\\") for column in columns]
+    """Cases where a word occurs in what is neither personal nor a finding."""
+    found = [_has(column, word) for column in (Case.issuer, Case.series, Case.format)]
     if word.lstrip("#").isdecimal() and len(word) < 10:
         found.append(Case.number == int(word.lstrip("#")))
     return or_(*found)
+
+
+def _finding_matches(word: str) -> ColumnElement[bool]:
+    return _has(Case.findings, word)
+
+
+def _has(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return column.ilike(f"%{escaped}%", escape="\\")
 
 
 def _alike(one: Case, other: type[Case]) -> ColumnElement[bool]:

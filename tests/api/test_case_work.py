@@ -205,9 +205,18 @@ class TestTwoExaminers:
         assert (body["case"]["level"], body["case"]["findings"]) == ("", [])
         listed = second("GET", CASES).json()["items"][0]
         assert (listed["level"], listed["findings"], listed["batch"]) == ("", [], 0)
+        screening = second("GET", URL).json()["items"][0]
+        assert (screening["id"], screening["level"], screening["held"]) == (name, None, None)
+        assert first("GET", URL).json()["items"][0]["level"] == "refer"
+        # that a case is found by what is hidden would tell as well
+        for search in ({"level": "refer"}, {"q": "MRZ-CD-BIRTH"}, {"like": name}):
+            assert second("GET", CASES, params=search).json()["items"] == [], search
+            assert len(first("GET", CASES, params=search).json()["items"]) == 1, search
+        assert len(second("GET", CASES, params={"q": "UTO"}).json()["items"]) == 1
         for path in (
             f"{case}/report",
             f"{URL}/{name}",
+            f"{URL}/{name}/rescreenings",
             f"{case}/heat-maps/0",
             f"{URL}/{name}/checks/MRZ-CD-BIRTH/image",
         ):
@@ -225,6 +234,7 @@ class TestTwoExaminers:
         assert [o["conclusion"] for o in body["opinions"]] == ["forgery", "counterfeit"]
         assert body["notes"][0]["text"] == "I think it is forged"
         assert second("GET", f"{URL}/{name}").status_code == 200
+        assert second("GET", URL).json()["items"][0]["level"] == "refer"
 
     def test_officers_do_not_see_cases_and_marks_stay_their_authors(
         self, people: tuple[Somebody, Somebody, Somebody]

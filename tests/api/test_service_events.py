@@ -9,22 +9,29 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from scanner_kits import desk_headers
+from security_kit import add_user, gate_of, logged_in
 from service_fakes import FakeScreener, noise_page
 from service_process import running
+from sqlalchemy import select
 
 from api.app import create_app
-from api.feed import EventFeed
+from api.feed import EventFeed, Listening
+from api.security.gate import Credentials
+from api.security.permissions import Role
 from api.settings import Settings
 from api.store import Store
+from api.store.account_models import LoginSession
 from api.store.events import OPEN_DESK, event_bounds, events_after, forget_events, tell_desk
 from dafec.messages import catalogue
 
@@ -130,7 +137,7 @@ def test_what_is_too_old_is_forgotten_and_told_as_a_gap(settings: Settings, scre
         store = Store(settings.data)
         feed = EventFeed(store, beat_s=0.1)
         feed.start()
-        stream = await feed.listen("open", 1, list)
+        stream = await feed.listen("open", 1, Listening(list))
         pieces = [await anext(stream), await anext(stream), await anext(stream)]
         await feed.stop()
         store.close()
@@ -147,7 +154,7 @@ def test_page_that_does_not_read_is_let_go_and_loses_nothing(settings: Settings)
         store = Store(settings.data)
         feed = EventFeed(store)
         feed.start()
-        stream = await feed.listen("open", None, list)
+        stream = await feed.listen("open", None, Listening(list))
         assert b"hello" in await anext(stream)
         for number in range(300):  # more than its queue holds
             await asyncio.to_thread(tell_desk, store, None, "scanner", {"name": str(number)})
@@ -156,7 +163,7 @@ def test_page_that_does_not_read_is_let_go_and_loses_nothing(settings: Settings)
         got = [piece async for piece in stream]
         assert 100 <= len(got) < 300  # then the connection ended
         last = int(got[-1].split(b"\n")[0].removeprefix(b"id: "))
-        again = await feed.listen("open", last, list)
+        again = await feed.listen("open", last, Listening(list))
         assert b"hello" in await anext(again)
         rest = [await anext(again) for _ in range(300 - len(got))]
         assert b'"name":"299"' in rest[-1]
@@ -290,3 +297,71 @@ def test_stop_under_load_finishes_what_it_took(tmp_path: Path) -> None:
         assert record is not None
         assert record.report.encode() == report
     store.close()
+
+
+def test_stream_ends_when_its_session_does(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.feed._ASK_S", 0.2)
+    let_in = True
+
+    async def scenario() -> list[bytes]:
+        nonlocal let_in
+        store = Store(settings.data)
+        feed = EventFeed(store, beat_s=0.15)
+        feed.start()
+        stream = await feed.listen("open", None, Listening(list, lambda: let_in))
+        pieces = [await anext(stream) for _ in range(4)]  # beats go on as long as it lasts
+        let_in = False
+        pieces += [piece async for piece in stream]
+        assert feed.listeners == 0
+        await feed.stop()
+        store.close()
+        return pieces
+
+    begun = time.monotonic()
+    pieces = asyncio.run(scenario())
+    assert pieces[1:4] == [b": beat\n\n"] * 3
+    assert time.monotonic() - begun < 20
+
+
+def test_listening_keeps_no_session_alive(app: FastAPI, client: TestClient) -> None:
+    add_user(app, "amal", Role.EXAMINER)
+    amal = logged_in(client, "amal")
+    gate = gate_of(app)
+    given = Credentials(amal.token, None, "x", forwarded=False, language="en", by_itself=True)
+    actor = gate.actor(given)
+    assert actor is not None
+    later = datetime.now(UTC) + timedelta(minutes=29)
+    assert gate.logins.user_of(amal.token, later, seen=False) is not None
+    assert gate.still(given, actor)
+    with gate._tables.reading() as session:
+        seen = session.scalars(select(LoginSession.last_seen)).one()
+    assert seen.replace(tzinfo=UTC) < later - timedelta(minutes=28)
+    assert not gate.logins.session_lasts(amal.token, "somebody else")
+    assert amal("DELETE", "/api/v1/sessions/current").status_code in (200, 204)
+    assert not gate.still(given, actor)
+
+
+def test_level_is_not_told_to_whoever_is_to_look_blindly(settings: Settings) -> None:
+    async def scenario() -> list[dict[str, Any]]:
+        store = Store(settings.data)
+        tell_desk(store, None, "screening.made", {"id": "secret", "level": "refer"})
+        tell_desk(store, None, "screening.made", {"id": "open", "level": "refer"})
+        feed = EventFeed(store)
+        feed.start()
+
+        async def blind(ids: Sequence[str]) -> set[str]:
+            return {"secret"} & set(ids)
+
+        stream = await feed.listen("open", 0, Listening(list, blind=blind))
+        pieces = [await anext(stream) for _ in range(3)]
+        tell_desk(store, None, "screening.completed", {"id": "secret", "level": "refer", "first_level": "look"})
+        feed.wake()
+        pieces.append(await anext(stream))
+        await feed.stop()
+        store.close()
+        return [json.loads(piece.decode().partition("data: ")[2]) for piece in pieces[1:]]
+
+    first, second, third = asyncio.run(scenario())
+    assert (first["id"], first["level"]) == ("secret", None)
+    assert (second["id"], second["level"]) == ("open", "refer")
+    assert (third["level"], third["first_level"]) == (None, None)
