@@ -369,9 +369,10 @@ def texts(key: str, values: Mapping[str, object] | None = None) -> TextInfo:
     return TextInfo(**{language: text(key, language, values) if key else "" for language in LANGUAGES})
 
 
-def mrz_info(read: MrzRead | None, parse: MrzParse | None) -> MrzInfo:
-    """The report's ``mrz`` object, validated. Args as ``dafec.ocr.mrz_object.mrz_object``."""
-    return MrzInfo.model_validate(mrz_object(read, parse))
+def mrz_info(read: MrzRead | None, parse: MrzParse | None, *, placed: bool = True) -> MrzInfo:
+    """The report's ``mrz`` object, validated. Args as ``dafec.ocr.mrz_object.mrz_object``; ``placed``: it was found."""
+    plain = mrz_object(read, parse)
+    return MrzInfo.model_validate(plain if placed else {**plain, "corners_px": None})
 
 
 def check_info(result: CheckResult, page: int = 0) -> CheckInfo:

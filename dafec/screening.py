@@ -30,7 +30,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from dafec.capture import Capture, CapturedPage, Frame
+from dafec.capture import Capture, CapturedPage, Frame, Light
 from dafec.errors import InstallationError
 from dafec.features.contract import Check, CheckContext, CheckResult, SideView
 from dafec.features.registry import all_checks, run_checks, serves_side
@@ -38,6 +38,7 @@ from dafec.ocr.parse import parse_mrz
 from dafec.ocr.parsed import MrzParse
 from dafec.ocr.reader import FrameRead, OcrContext, read_frame
 from dafec.ocr.second_reader import second_read
+from dafec.ocr.typed_read import typed_read
 from dafec.ocr.visual_zone import VisualContext, VisualZone, read_visual_zone
 from dafec.page_sides import ChosenSide, PageRead, choose_document
 from dafec.quality import assess_quality
@@ -66,6 +67,10 @@ _RUN_ERRORS = frozenset({"models.run_failed", "models.not_finite"})
 
 #: Beginnings of the ids of checks that rest on the reader.
 _RESTS_ON_READER = ("MRZ-", "IR-AB-MR", "GEN-type", "VIZ-")
+
+
+#: Beginnings of the ids of checks that judge how the machine reads the print: what somebody typed is nothing to them.
+_JUDGE_THE_READ = ("MRZ-found", "MRZ-second_reader", "MRZ-lights", "GEN-type")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,6 +180,26 @@ def _aborted_reader(results: Sequence[CheckResult], ids: tuple[str, ...] = _REST
     ]
 
 
+def _read_by_hand(machine: ChosenSide, zone: Sequence[str]) -> ChosenSide:
+    """The document with its zone as somebody read it."""
+    read = typed_read(zone, machine.read, machine.page.outline_px)
+    light: Light = "ir" if machine.light == "ir" else "visible"
+    return replace(machine, reads={light: read}, read=read, light=light, broke_off=False)
+
+
+def _check_document(looked_at: CheckContext, machine: ChosenSide, checks: Sequence[Check]) -> list[CheckResult]:
+    """Every check of the document; those that judge how the machine reads look at its own read, whoever typed one."""
+    if looked_at.reads is machine.reads:
+        return _aborted_reader(run_checks(looked_at, checks)) if machine.broke_off else run_checks(looked_at, checks)
+    parse = parse_mrz(machine.read.texts, today=looked_at.today) if machine.read is not None else None
+    judged = [check.id.startswith(_JUDGE_THE_READ) for check in checks]
+    own = replace(looked_at, reads=machine.reads, mrz=parse)
+    by_machine = iter(run_checks(own, [check for check, one in zip(checks, judged, strict=True) if one]))
+    by_hand = iter(run_checks(looked_at, [check for check, one in zip(checks, judged, strict=True) if not one]))
+    results = [next(by_machine if one else by_hand) for one in judged]
+    return _aborted_reader(results, _JUDGE_THE_READ) if machine.broke_off else results
+
+
 def _read_visual_zone(sides: Sequence[ScreenedSide], threads: int) -> VisualZone | None:
     """Every line of print in visible light, on the document's page and on its other sides.
 
@@ -207,6 +232,12 @@ def _match(
     if context.library is None:
         return None
     return match_series(document.page, parse, context.library, chosen)
+
+
+def _policy(context: ScreeningContext, match: SeriesMatch | None) -> Policy:
+    """The site's policy; checks of a series that nobody approved yet are silent."""
+    silent = silent_ids(match) if match is not None else frozenset[str]()
+    return replace(context.policy, silent=context.policy.silent | silent)
 
 
 def _situation(
@@ -262,7 +293,12 @@ def _check_sides(sides: Sequence[ScreenedSide], context: ScreeningContext, today
 
 
 def screen_capture(
-    capture: Capture, context: ScreeningContext, *, visual_zone: bool = False, series: str | None = None
+    capture: Capture,
+    context: ScreeningContext,
+    *,
+    visual_zone: bool = False,
+    series: str | None = None,
+    zone: Sequence[str] | None = None,
 ) -> Report:
     """Screens one capture.
 
@@ -272,6 +308,8 @@ def screen_capture(
         visual_zone: reads the text of the page as well and compares it with the zone. It takes a second or more, so
             a desk's first report goes without (the checks VIZ-* say so) and a complete one follows.
         series: code of the document series where somebody chose it by hand.
+        zone: lines of the zone where somebody read them on the document and typed them: rules, page's text and series
+            are judged by them. What judges the print looks at the machine's own read, which stays in ``readings``.
 
     Returns:
         The report.
@@ -286,36 +324,34 @@ def screen_capture(
         pages = [_read_page(captured, context) for captured in capture.pages]
     with clock.stage("page"):
         chosen = choose_document(pages)
-    document, captured = chosen.main, pages[chosen.main.number].captured
+    machine, captured = chosen.main, pages[chosen.main.number].captured
+    document = machine if zone is None else _read_by_hand(machine, zone)
     with clock.stage("quality"):
         sides = [_look_at_side(side, today) for side in (document, *chosen.sides)]
     quality, parse = sides[0].quality, sides[0].parse
     with clock.stage("second_reader"):
-        second = _ask_second_reader(document, captured)
+        second = _ask_second_reader(machine, captured)
     with clock.stage("visual_zone"):
         visual = _read_visual_zone(sides, context.threads) if visual_zone else None
     with clock.stage("series"):
         match = _match(document, parse, context, series)
         wanted = series_checks(match) if match is not None else ()
     with clock.stage("checks"):
-        views = _views(sides)
-        looked_at = CheckContext(document.page, document.reads, parse, quality, today, second, visual, views)
-        results = run_checks(looked_at, (*context.checks, *wanted))
-    if document.broke_off:
-        results = _aborted_reader(results)
+        looked_at = CheckContext(document.page, document.reads, parse, quality, today, second, visual, _views(sides))
+        results = _check_document(looked_at, machine, (*context.checks, *wanted))
     if visual_zone and visual is None and "visible" in document.page.images:
         results = _aborted_reader(results, ("VIZ-",))
     with clock.stage("sides"):
         results = [*results, *_check_sides(sides, context, today)]
-    readings = readings_of(document, second)
-    silent = silent_ids(match) if match is not None else frozenset[str]()
-    policy = replace(context.policy, silent=context.policy.silent | silent)
+    readings = readings_of(machine, second)
     with clock.stage("verdict"):
         verdict = decide(
             results,
             prior=context.prior,
-            policy=policy,
-            situation=_situation(document, parse, readings, captured, match, several=bool(chosen.others)),
+            policy=_policy(context, match),
+            situation=_situation(
+                document, parse, readings if zone is None else (), captured, match, several=bool(chosen.others)
+            ),
             decision=context.decision,
         )
     return Report(
@@ -325,11 +361,11 @@ def screen_capture(
         date=today.isoformat(),
         capture=capture_info(capture, quality),
         document=document_info(sides, match),
-        mrz=mrz_info(document.read, parse),
+        mrz=mrz_info(document.read, parse, placed=machine.read is not None or zone is None),
         readings=readings,
         other_zones=other_zones(chosen, today),
         checks=checks_info(results, sides),
-        verdict=verdict_info(verdict),
+        verdict=verdict_info(verdict, *(("zone_by_hand",) if zone is not None else ())),
         software=software_info(
             context.threads, visual.models if visual is not None else {}, second_used=second is not None
         ),

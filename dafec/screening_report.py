@@ -176,8 +176,8 @@ def checks_info(results: Sequence[CheckResult], sides: Sequence[ScreenedSide]) -
     ]
 
 
-def verdict_info(verdict: Verdict) -> VerdictInfo:
-    """The verdict with its sentence for the desk."""
+def verdict_info(verdict: Verdict, *further_notes: str) -> VerdictInfo:
+    """The verdict with its sentence for the desk, and what else is to be noted in it."""
     key = f"verdict.{verdict.level}"
     return VerdictInfo(
         level=verdict.level,
@@ -189,7 +189,7 @@ def verdict_info(verdict: Verdict) -> VerdictInfo:
         reasons=list(verdict.reasons),
         made=verdict.made,
         not_possible=verdict.not_possible,
-        notes=list(verdict.notes),
+        notes=[*verdict.notes, *further_notes],
         message=key,
         text=texts(key),
         decision=DecisionInfo(
