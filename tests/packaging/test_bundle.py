@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -29,8 +30,12 @@ def no_network() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("bundle") / "dafec"
+def bundle(shared: Callable[..., Path]) -> Path:
+    return shared("bundle", make_bundle) / "dafec"
+
+
+def make_bundle(folder: Path) -> None:
+    out = folder / "dafec"
     made = subprocess.run(
         [PACKAGING / "make_bundle.sh", out],
         env={**os.environ, "PYTHON": sys.executable},
@@ -41,7 +46,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if made.returncode and "No matching distribution" in made.stderr + made.stdout:
         pytest.skip("the package registry cannot be reached, and a bundle is made of its wheels")
     assert made.returncode == 0, made.stderr[-2000:]
-    return out
 
 
 def install(bundle: Path, target: Path) -> subprocess.CompletedProcess[str]:
