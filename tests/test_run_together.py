@@ -50,7 +50,7 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
 def test_who_measures_is_alone_and_the_others_run_together(tmp_path: Path) -> None:
     # Each holds its turn for longer than processes take to start, so that those that may overlap do.
     names = {"a": False, "b": False, "measures": True}
-    _run([(_test, (tmp_path, name, 3.0), {"alone": alone}) for name, alone in names.items()])
+    _run([(_test, (tmp_path, name, 1.5), {"alone": alone}) for name, alone in names.items()])
     a, b, measures = (_times(tmp_path, name) for name in names)
     assert not _overlap(measures, a)
     assert not _overlap(measures, b)

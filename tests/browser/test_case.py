@@ -168,6 +168,7 @@ def test_comparing_two_layers(service: Service, open_page: Callable[..., Page]) 
     expect(page.locator("#stage-beside")).to_be_hidden()
 
 
+@pytest.mark.alone
 def test_blink_never_changes_more_than_three_times_a_second(service: Service, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{service.url}/cases/{screened(service)}")
     page.locator("#against").select_option("uv", force=True)
@@ -304,6 +305,7 @@ def test_measuring_says_its_uncertainty(service: Service, open_page: Callable[..
     shot(page, "case-measured")
 
 
+@pytest.mark.alone
 def test_band_switch_and_pan_hold_no_frame_longer_than_a_tenth_of_a_second(
     service: Service, open_page: Callable[..., Page]
 ) -> None:
