@@ -116,6 +116,7 @@ def test_every_failure_has_the_same_answer(app: FastAPI, client: TestClient) -> 
     assert {frozenset(answer.headers) for answer in answers} == {frozenset(answers[0].headers)}
 
 
+@pytest.mark.alone
 def test_a_name_that_does_not_exist_takes_as_long(
     app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

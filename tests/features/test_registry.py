@@ -194,6 +194,7 @@ def test_a_busy_machine_does_not_break_off_a_check_that_waits_for_its_turn(conte
     assert result.result == "passed"
 
 
+@pytest.mark.alone
 def test_processor_time_is_what_is_limited(context):
     stop = threading.Event()
 

@@ -245,6 +245,7 @@ def test_one_changed_digit_never_passes_unless_its_value_is_the_same() -> None:
         assert parse_mrz((BASE[0], changed), today=TODAY).outcome == "invalid"
 
 
+@pytest.mark.alone
 def test_fast_enough() -> None:
     parse_mrz(BASE, today=TODAY)
     best = min(_timed() for _ in range(5))
