@@ -13,9 +13,10 @@ from datetime import date
 from typing import ParamSpec, TypeVar
 
 from api.case_pictures import band_picture, bands_in_register, layers_of
+from api.completion import stated_resolutions, with_recorded_note
 from api.engine import BoundedPool, Screener
 from api.errors import ServiceError
-from api.parts import stored_frame
+from api.parts import stored_frame, stored_parts
 from api.pictures import eight_bits
 from api.security.audit_entry import AuditEvent, actor
 from api.security.permissions import current_actor
@@ -205,18 +206,36 @@ class Cases:
         """What officers decided about a screening."""
         return await self._run(self._cases.desk_decisions, screening_id)
 
-    async def correct_read(self, screening: ScreeningRecord, lines: Sequence[str], today: date) -> CorrectedReadRecord:
-        """Runs the rules of Doc 9303 again on a zone as an officer read it, and keeps it; the machine's read stays.
+    async def correct_read(
+        self, screening: ScreeningRecord, lines: Sequence[str], today: date, pool: BoundedPool
+    ) -> CorrectedReadRecord:
+        """Screens the document again by a zone as an officer read it, and keeps both; the first report stays.
+
+        Args:
+            screening: of the document.
+            lines: as typed.
+            today: the day dates are judged by.
+            pool: for screenings.
 
         Raises:
-            ServiceError: ``desk.no_zone`` where the lines are none of a zone.
+            ServiceError: ``desk.no_zone`` where the lines are none of a zone, ``screening.images_deleted``,
+                ``service.overloaded``.
         """
         given = tuple(line.strip().upper().replace(" ", "") for line in lines if line.strip())
         if not 1 <= len(given) <= 3 or any(len(line) > 50 for line in given):
             raise ServiceError("desk.no_zone", status=422)
-        parse = parse_mrz(given, today=today)
-        await self._run(self._cases.correct_read, screening.id, given, parse.outcome, actor())
+        outcome = parse_mrz(given, today=today).outcome
+        report = await pool.run(self._screen_typed, screening, given, today)
+        await self._run(self._cases.correct_read, screening.id, given, outcome, report.to_json(), actor())
         return (await self._run(self._cases.corrected_reads, screening.id))[-1]
+
+    def _screen_typed(self, screening: ScreeningRecord, zone: tuple[str, ...], today: date) -> Report:
+        first = parse_report(screening.report)
+        parts = stored_parts(screening, lambda image: self._store.image(screening.id, image))
+        capture = self._screener.decode(parts, "stored", stated_resolutions(first))
+        complete = screening.completion == "done"  # then the page's text was held against the zone before, too
+        report = self._screener.screen_typed(capture, zone, today, complete=complete)
+        return with_recorded_note(report, screening.origin).model_copy(update={"id": screening.id})
 
     async def corrected_reads(self, screening_id: str) -> tuple[CorrectedReadRecord, ...]:
         """The zone as officers read it, oldest first."""

@@ -25,6 +25,7 @@ class CoreScreener:
     Args:
         screen: ``dafec.screening.screen_capture`` with its context filled in, but for the library, whether the
             page's text is read, and the day dates are judged by.
+        screen_typed: the same with a zone that somebody typed.
         limits: what one capture may ask for.
         library: of document series.
     """
@@ -32,10 +33,12 @@ class CoreScreener:
     def __init__(
         self,
         screen: Callable[[Capture, Library | None, bool, date | None], Report],
+        screen_typed: Callable[[Capture, Library | None, tuple[str, ...], date, bool], Report],
         limits: Limits,
         library: LibraryWatch,
     ) -> None:
         self._screen = screen
+        self._screen_typed = screen_typed
         self._limits = limits
         self._library = library
 
@@ -46,6 +49,10 @@ class CoreScreener:
     def screen(self, capture: Capture, *, complete: bool = False, today: date | None = None) -> Report:
         """The report of a capture, by the series as they are on disk now."""
         return self._screen(capture, self._library.current(), complete, today)
+
+    def screen_typed(self, capture: Capture, zone: tuple[str, ...], today: date, *, complete: bool) -> Report:
+        """The report of a capture with a zone that somebody typed from the document."""
+        return self._screen_typed(capture, self._library.current(), zone, today, complete)
 
     def series_count(self) -> int:
         """How many document series a screening is compared with now."""
@@ -78,4 +85,14 @@ def load_screener(settings: Settings) -> Screener:
     def screen(capture: Capture, library: Library | None, complete: bool, today: date | None) -> Report:  # noqa: FBT001
         return screen_capture(capture, replace(context, library=library, today=today), visual_zone=complete)
 
-    return CoreScreener(screen, core.limits(), watch)
+    def typed(
+        capture: Capture,
+        library: Library | None,
+        zone: tuple[str, ...],
+        today: date,
+        complete: bool,  # noqa: FBT001 - one caller
+    ) -> Report:
+        ready = replace(context, library=library, today=today)
+        return screen_capture(capture, ready, visual_zone=complete, zone=zone)
+
+    return CoreScreener(screen, typed, core.limits(), watch)

@@ -51,6 +51,17 @@ class Screener(Protocol):
         """
         ...
 
+    def screen_typed(self, capture: Capture, zone: tuple[str, ...], today: date, *, complete: bool) -> Report:
+        """The report of a capture whose zone somebody typed from the document. Raises DafecError.
+
+        Args:
+            capture: of the document.
+            zone: the lines as typed.
+            today: the day dates are judged by.
+            complete: read the page's text too.
+        """
+        ...
+
     def series_count(self) -> int:
         """How many document series a screening is compared with now."""
         ...

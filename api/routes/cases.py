@@ -31,6 +31,7 @@ from api.store.case_records import (
 )
 from dafec.capture import Light
 from dafec.messages import LANGUAGES, Language
+from dafec.report import Level, parse_report
 
 __all__ = ["CaseBody", "router"]
 
@@ -186,9 +187,10 @@ class TypedZone(_Body):
 
 
 class TypedOutcome(_Body):
-    """What the rules of Doc 9303 say of it."""
+    """What the rules of Doc 9303 say of it, and the verdict by it."""
 
     outcome: Literal["valid", "valid_note", "invalid"]
+    level: Level
     created: AwareDatetime
 
 
@@ -413,7 +415,7 @@ async def post_desk_decision(
 @router.post(
     "/screenings/{case_id}/corrected-read",
     status_code=201,
-    responses=error_responses(401, 404, 410, 422),
+    responses=error_responses(401, 404, 410, 422, 503),
     summary="Check the zone as typed by hand",
 )
 async def post_corrected_read(
@@ -423,10 +425,12 @@ async def post_corrected_read(
     cases: CasesOf,
     _actor: Annotated[Actor, require(Permission.SCREENINGS_MAKE)],
 ) -> TypedOutcome:
-    """Runs the rules of Doc 9303 on the zone as the officer reads it, and keeps it beside the machine's read."""
+    """Screens the document again by the zone as the officer reads it; the first report and the machine's read stay."""
     record = await casework.get(case_id)
-    kept = await cases.correct_read(record, body.lines, date.today())  # the desk's own day
-    return TypedOutcome(outcome=kept.outcome, created=kept.created)  # type: ignore[arg-type]
+    kept = await cases.correct_read(record, body.lines, date.today(), casework.pool)  # the desk's own day
+    assert kept.report is not None
+    level = parse_report(kept.report).verdict.level
+    return TypedOutcome(outcome=kept.outcome, level=level, created=kept.created)  # type: ignore[arg-type]
 
 
 def _item(case: CaseSummary) -> CaseItem:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
+from urllib.parse import unquote
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from api.casework_cases import DESK_REASONS
@@ -19,7 +21,7 @@ from api.state import CasesOf, CaseworkOf, NotBlind, ServiceState, StateOf
 from api.viewer.presenter import LEVEL_PLACES, DeskView, present
 from dafec.errors import DafecError
 from dafec.messages import Language, catalogue, text
-from dafec.report import parse_report
+from dafec.report import Report, parse_report
 
 #: Errors of what arrives by itself, which the page tells in its own words.
 _ARRIVAL_ERRORS = ("errors.scanner.", "errors.capture.", "errors.upload.")
@@ -57,6 +59,8 @@ def _render(
         "completion": "none",
         "decision": None,
         "corrected": None,
+        "typed": None,  # the report by the read of an officer
+        "machine": None,  # the report by the machine's own read, where the other one is shown
         "zone_lines": (),
         "may_decide": False,
         "desk_data": _desk_data(desk, view.id if view is not None else None, more.get("completion"), language),
@@ -98,7 +102,7 @@ def _desk_data(desk: str, screening: str | None, completion: object, language: L
         "completion": completion,
         "states": {key.removeprefix(prefix): text(key, language) for key in known if key.startswith(prefix)},
         "errors": errors,
-        "texts": {name: text(f"api.desk.{name}", language) for name in ("gone", "reader")},
+        "texts": {name: text(f"api.desk.{name}", language) for name in ("gone", "reader", "readers_short")},
     }
     return json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
 
@@ -118,20 +122,39 @@ async def get_desk_with_screening(
     _not_blind: NotBlind,
     casework: CaseworkOf,
     cases: CasesOf,
+    read: Annotated[Literal["hand", "machine"], Query()] = "hand",
 ) -> Response:
-    """The desk with the verdict of one screening."""
+    """The desk with the verdict of one screening: by the zone as an officer corrected it, where somebody did."""
     record = await casework.get(screening_id)
-    report = parse_report(record.report)
+    first = parse_report(record.report)
     decisions = await cases.desk_decisions(screening_id)
-    reads = await cases.corrected_reads(screening_id)
+    reads = await cases.corrected_reads(screening_id) if actor.sees_personal_data else ()
+    typed = parse_report(reads[-1].report) if reads and reads[-1].report else None
+    report = typed if typed is not None and read == "hand" else first
     return _render(
         request,
-        view=present(report, page_language(request)),
+        view=_with_crops_of(first, present(report, page_language(request))),
+        machine=first if report is typed else None,
+        typed=typed,
         completion=record.completion,
         decision=decisions[-1] if decisions else None,
-        corrected=reads[-1] if reads and actor.sees_personal_data else None,
+        corrected=reads[-1] if reads else None,
         zone_lines=report.mrz.lines or ["", ""],
         may_decide=actor.may(Permission.SCREENINGS_MAKE) and record.personal_data == "kept",
+    )
+
+
+def _with_crops_of(first: Report, view: DeskView) -> DeskView:
+    """The view without pictures of places that only a later report has: pictures are cut by the first one."""
+    placed = {check.id for check in first.checks if check.region_mm is not None}
+    return replace(
+        view,
+        reasons=tuple(
+            reason
+            if reason.crop_url is None or unquote(reason.crop_url.split("/")[-2]) in placed
+            else replace(reason, crop_url=None, reference_url=None)
+            for reason in view.reasons
+        ),
     )
 
 

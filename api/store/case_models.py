@@ -122,7 +122,7 @@ class CorrectedRead(Base):
     author: Mapped[str] = mapped_column(_WHO)
     created: Mapped[datetime]
     outcome: Mapped[str] = mapped_column(String(16))  # valid, valid_note, invalid
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)  # the lines
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)  # the lines, and the report by them
 
 
 def new_case(screening: Screening, origin: str, reason: str | None = None) -> Case:

@@ -157,6 +157,7 @@ class CorrectedReadRecord:
     created: datetime  # UTC
     outcome: str
     lines: tuple[str, ...] | None  # None where the holder's data were deleted
+    report: str | None = None  # JSON of the screening by these lines; None as above, and where none was made
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ class CaseStore:
             key = self._key(session, screening_id)
             query = select(CorrectedRead).join(Screening).where(Screening.id == screening_id)
             return tuple(
-                CorrectedReadRecord(row.author, _zoned(row.created), row.outcome, _lines(row, key, screening_id))
+                CorrectedReadRecord(row.author, _zoned(row.created), row.outcome, *_typed(row, key, screening_id))
                 for row in session.scalars(query.order_by(CorrectedRead.number))
             )
 
@@ -288,13 +288,18 @@ class CaseStore:
             append_events(session, *events)
         return opened
 
-    def correct_read(self, screening_id: str, lines: Sequence[str], outcome: str, who: str) -> None:
-        """Keeps a zone as an officer read it. Raises ServiceError ``screening.not_found``, ``..images_deleted``."""
+    def correct_read(self, screening_id: str, lines: Sequence[str], outcome: str, report: str, who: str) -> None:
+        """Keeps a zone as an officer read it, and the report by it.
+
+        Raises:
+            ServiceError: ``screening.not_found``, ``screening.images_deleted``.
+        """
         with self._store.lock, mapped_errors(), Session(self._store.writer) as session, session.begin():
             number = session.scalar(select(Screening.number).where(Screening.id == screening_id))
             if number is None:
                 raise ServiceError("screening.not_found", status=404)
-            sealed = self._sealed(session, "\n".join(lines), "read", screening_id)
+            body = json.dumps({"lines": list(lines), "report": report})
+            sealed = self._sealed(session, body, "read", screening_id)
             session.add(
                 CorrectedRead(screening_number=number, author=who, created=_now(), outcome=outcome, sealed=sealed)
             )
@@ -453,9 +458,15 @@ def _decisions(session: Session, screening_id: str) -> tuple[DeskDecisionRecord,
     )
 
 
-def _lines(row: CorrectedRead, key: bytes | None, screening_id: str) -> tuple[str, ...] | None:
+def _typed(row: CorrectedRead, key: bytes | None, screening_id: str) -> tuple[tuple[str, ...] | None, str | None]:
+    """The lines and the report by them."""
     text = _opened(row.sealed, key, "read", screening_id)
-    return tuple(text.split("\n")) if text is not None else None
+    if text is None:
+        return None, None
+    if not text.startswith("{"):  # kept before documents were screened again by what was typed: the lines alone
+        return tuple(text.split("\n")), None
+    body = json.loads(text)
+    return tuple(body["lines"]), str(body["report"])
 
 
 def _opened(sealed: bytes, key: bytes | None, kind: str, screening_id: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,15 @@ def test_a_corrected_read_is_judged_by_the_rules_and_kept_beside_the_machines(cl
     answer = client.post(f"{URL}/{name}/corrected-read", json={"lines": lines})
     assert answer.status_code == 201
     assert answer.json()["outcome"] in ("valid", "valid_note")
+    assert answer.json()["level"] == "look"  # screened again by it
+    page = {"Accept": "text/html"}
+    shown = html.unescape(client.get(f"/screenings/{name}", headers=page).text)
+    assert 'class="place look" data-active' in shown
+    assert lines[1] in re.sub(r"</?(?:mark|span)[^>]*>", "", shown)
+    assert "By the reader's own read the verdict was: Refer." in shown
+    first = html.unescape(client.get(f"/screenings/{name}?read=machine", headers=page).text)
+    assert 'class="place refer" data-active' in first
+    assert client.get(f"{URL}/{name}").json()["verdict"]["level"] == "refer"  # the first report stays
     wrong = [lines[0], lines[1].replace("7408122", "7408123")]
     assert client.post(f"{URL}/{name}/corrected-read", json={"lines": wrong}).json()["outcome"] == "invalid"
     assert client.get(f"{URL}/{name}").json()["mrz"]["lines"] == before

@@ -100,9 +100,16 @@ def test_a_corrected_read_is_checked_again_and_said_to_be_the_officers(
     page.locator(".zone-line").nth(1).fill("L898902C36UTO7408122F1204159ZE184226B<<<<<10")
     shot(page, "desk-correct")
     page.keyboard.press("Enter")
-    expect(page.locator("#corrected")).to_contain_text("your read is in order")
-    expect(page.locator("#corrected")).to_contain_text("L898902C36UTO")
-    expect(page.locator(".lines")).to_contain_text("X12345678")  # the machine's read stays
+    expect(page.locator("#corrected")).to_contain_text("Typed from the document; in order by the rules")
+    expect(page.locator(".lines")).to_contain_text("L898902C36UTO")
+    expect(page.locator("#machine-read")).to_contain_text("X12345678")  # the machine's read stays
+    expect(page.locator(".place[data-active]")).to_contain_text("Look")  # screened again by what was typed
+    ready(page)
+    shot(page, "desk-corrected")
+    assert_accessible(page)
+    page.locator("#corrected a").click()
+    expect(page.locator(".place[data-active]")).to_contain_text("Refer")  # and so does the first report
+    expect(page.locator(".lines")).to_contain_text("X12345678")
 
 
 def test_a_lost_service_is_told_at_the_desk(tmp_path: Path, open_page: Callable[..., Page]) -> None:
