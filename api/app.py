@@ -43,6 +43,7 @@ from api.routes import (
     scanners,
     screenings,
     sessions,
+    state_page,
     users,
 )
 from api.security.gate import Gate
@@ -106,6 +107,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Screener] = load_s
         case_pages.router,
         help_page.router,
         references.pages,
+        state_page.router,
         pages.router,
     )
     for router in routers:

@@ -6,8 +6,10 @@ belong to one app, so that several in one process (tests) do not share them.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +31,21 @@ if TYPE_CHECKING:
     from api.scanners.manager import ScannerManager
     from api.store import Store
 
-__all__ = ["CONTENT_TYPE", "CountRequests", "Metrics"]
+__all__ = ["CONTENT_TYPE", "CountRequests", "Figures", "Metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _log = structlog.get_logger(__name__)
 _SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was counted and measured since the start, for people."""
+
+    levels: Mapping[str, int]  # documents screened and kept, by level
+    failures: Mapping[str, int]  # documents that were not screened, by code
+    half_within_s: float | None  # half of the screenings took at most this; None before the first, or where all is over
+    most_within_s: float | None  # 95 of 100 did
 
 
 class Metrics:
@@ -90,6 +102,19 @@ class Metrics:
         self._passes.labels(outcome).inc()
         self._pass_seconds.observe(seconds)
 
+    def figures(self) -> Figures:
+        """What was counted since the start; times are upper ends of the histogram's steps, never better than true."""
+        return Figures(
+            _counts(self._screenings, "level"), _counts(self._failures, "code"), self._within(0.5), self._within(0.95)
+        )
+
+    def _within(self, share: float) -> float | None:
+        samples = next(iter(self._screening_seconds.collect())).samples
+        buckets = [(float(one.labels["le"]), one.value) for one in samples if one.name.endswith("_bucket")]
+        whole = buckets[-1][1]
+        reached = next((limit for limit, count in buckets if whole and count >= share * whole), None)
+        return reached if reached is not None and math.isfinite(reached) else None
+
     def write(self, file: Path) -> None:
         """Puts every figure into a file, at once or not at all; logs where that does not work. Blocks."""
         try:
@@ -103,6 +128,11 @@ class Metrics:
     def text(self) -> bytes:
         """Every figure, in Prometheus's text format. Blocks on the database; call it in a thread."""
         return generate_latest(self._registry)
+
+
+def _counts(counter: Counter, label: str) -> dict[str, int]:
+    samples = next(iter(counter.collect())).samples
+    return {one.labels[label]: int(one.value) for one in samples if one.name.endswith("_total")}
 
 
 class _Live(Collector):

@@ -86,6 +86,7 @@ def _page(request: Request, template: str, title: str, *, open_access: bool = Fa
             ("/cases", "cases", Permission.CASES_READ),
             ("/users", "users", Permission.USERS_MANAGE),
             ("/desks", "desks", Permission.DESKS_MANAGE),
+            ("/service", "state", Permission.METRICS_READ),
         )
         if permission in permissions
     ]

@@ -48,6 +48,9 @@ function showReaders() {
     line.append(label, `: ${said.message} ${said.remedy}`);
     lines.push(line);
   }
+  const fit = [...readers.values()].filter(({ state }) => state === "ready" || state === "busy").length;
+  const short = readers.size ? data.texts.readers_short.replace("{ready}", fit).replace("{all}", readers.size) : "";
+  document.getElementById("readers-short").textContent = gone === true ? "" : short;
   place.replaceChildren(...lines);
   place.hidden = lines.length === 0;
 }
