@@ -21,7 +21,8 @@ from api.errors import ServiceError
 from api.parts import stored_parts
 from api.pictures import crop_box, light_of_check
 from api.security.audit_entry import AuditEvent, actor
-from api.store import Store
+from api.store import ScreeningRecord, Store
+from api.store.cases import CaseStore
 from api.tiles import PyramidCache
 from dafec.capture import Light
 from dafec.errors import DafecError
@@ -64,6 +65,7 @@ class References:
     def __init__(self, folder: Path, store: Store, screener: Screener, pictures: BoundedPool, threads: int) -> None:
         self._folder = folder
         self._store = store
+        self._cases = CaseStore(store)
         self._screener = screener
         self._pictures = pictures
         self._threads = threads
@@ -103,29 +105,45 @@ class References:
 
     # Learning ----------------------------------------------------------------------------------------------------
 
-    async def candidates(self) -> tuple[Candidate, ...]:
-        """Kept screenings a series may be learned from, newest first."""
+    async def candidates(self) -> tuple[tuple[Candidate, ...], int]:
+        """Kept screenings a series may be learned from, newest first; and how many are left out as suspected."""
         return await self._run(self._candidates)
 
-    def _candidates(self) -> tuple[Candidate, ...]:
+    def _candidates(self) -> tuple[tuple[Candidate, ...], int]:
         page = self._store.newest(_CANDIDATES)
-        found = []
+        found: list[Candidate] = []
+        left_out = 0
         for item in page.items if page is not None else ():
             record = self._store.get(item.id) if item.deleted is None else None
             if record is None or record.personal_data != "kept":
+                continue
+            if self._is_suspected(record):
+                left_out += 1
                 continue
             document = parse_report(record.report).document
             lights = tuple(dict.fromkeys(image.light for image in item.images))
             found.append(
                 Candidate(item.id, item.created, document.issuer or "", document.format or "", item.level, lights)
             )
-        return tuple(found)
+        return tuple(found), left_out
+
+    def _is_suspected(self, record: ScreeningRecord) -> bool:
+        """Whether somebody or the machine holds a document for forged, and no examiner found it in order.
+
+        What a series is learned from has to be in order: a referred document teaches the forgery.
+        """
+        case = self._cases.get(record.id)
+        concluded = [opinion.conclusion for opinion in case.opinions if opinion.kind != "view"] if case else []
+        if concluded:
+            return any(conclusion != "no_anomaly" for conclusion in concluded)
+        return record.level == "refer" or (case is not None and case.summary.origin == "referred")
 
     async def learn(self, code: str, screenings: Sequence[str], note: str) -> Series:
         """Learns a series from kept screenings; it is silent until a second person approves.
 
         Raises:
-            ServiceError: ``references.few_captures``, ``screening.not_found``, ``screening.images_deleted``.
+            ServiceError: ``references.few_captures``, ``references.suspected``, ``screening.not_found``,
+                ``screening.images_deleted``.
             InputError: ``enrol.*``, ``series.*``: why it cannot be learned.
             UsageError: ``enrol.exists``.
         """
@@ -156,6 +174,8 @@ class References:
         record = self._store.get(screening_id)
         if record is None:
             raise ServiceError("screening.not_found", status=404)
+        if self._is_suspected(record):
+            raise ServiceError("references.suspected", status=422)
         parts = stored_parts(record, lambda image: self._store.image(record.id, image))
         return read_sample(self._screener.decode(parts, "stored"), f"#{number}", context, today)
 

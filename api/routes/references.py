@@ -15,6 +15,7 @@ from api.security.access import Actor, Permission, require
 from api.state import CasesOf, CaseworkOf, NotBlind, ReferencesOf, StateOf
 from api.viewer.case_view import layer_data
 from api.viewer.series_view import candidate_rows, series_row, series_sides
+from api.viewer.words import plural_text
 from dafec.capture import Light
 from dafec.references.samples import MAX_SAMPLES, MIN_SAMPLES
 from dafec.references.series import Series
@@ -221,6 +222,7 @@ async def get_references_page(
     found, unreadable = await references.listed()
     names = names_for(state, actor, language)
     may_enrol = actor.may(Permission.REFERENCES_ENROL)
+    candidates, left_out = await references.candidates() if may_enrol else ((), 0)
     return render_page(
         request,
         "references.html",
@@ -229,7 +231,8 @@ async def get_references_page(
         rows=[series_row(series, language, names) for series in found],
         unreadable=unreadable,
         may_enrol=may_enrol,
-        candidates=candidate_rows(await references.candidates(), language) if may_enrol else [],
+        candidates=candidate_rows(candidates, language),
+        left_out=plural_text("viewer.series.left_out", left_out, language, n=left_out) if left_out else "",
         least=MIN_SAMPLES,
         most=MAX_SAMPLES,
     )

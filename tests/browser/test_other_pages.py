@@ -25,7 +25,8 @@ pytestmark = IN_A_BROWSER
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("pages")
     enrol(CODE, samples(), folder / "library", "user:somebody", TODAY, "drawn for tests")
-    with running(folder / "data", DAFEC_SERVICE_LIBRARY=str(folder / "library")) as started:
+    library = {"DAFEC_SERVICE_LIBRARY": str(folder / "library"), "FAKE_LEVEL": "look"}
+    with running(folder / "data", **library) as started:
         yield started
 
 
