@@ -93,6 +93,8 @@ class Finding:
     page: int
     quad: str  # JSON of corners in pixels of the primary frame; empty where it has no place
     heat_url: str
+    crop_url: str  # its place, cut from the original; empty where it has none
+    reference_url: str  # the same place of the series' reference; empty where the series is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ def _finding(number: int, check: CheckInfo, report: Report, case_id: str, langua
     quad = quad_px(report, check)
     seen, unit, expected = measured_in_words(check, language)
     index = report.checks.index(check)
+    place = f"/api/v1/screenings/{quote(case_id)}/checks/{quote(check.id)}"
+    placed = quad is not None and check.side == 0 and _is_first(report, check)
     return Finding(
         number=number,
         id=check.id,
@@ -184,7 +188,14 @@ def _finding(number: int, check: CheckInfo, report: Report, case_id: str, langua
         page=check.page,
         quad=_points(quad) if quad is not None else "",
         heat_url=f"/api/v1/cases/{quote(case_id)}/heat-maps/{index}" if check.heat_map is not None else "",
+        crop_url=f"{place}/image" if placed else "",
+        reference_url=f"{place}/reference" if placed and report.document.series is not None else "",
     )
+
+
+def _is_first(report: Report, check: CheckInfo) -> bool:
+    """Whether a check's pictures are asked for by its id alone: another of the same id is another place."""
+    return next(one for one in report.checks if one.id == check.id) is check
 
 
 def _points(points: tuple[tuple[float, float], ...]) -> str:

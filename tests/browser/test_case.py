@@ -204,6 +204,8 @@ def test_findings_lead_to_their_place_and_a_held_key_hides_what_is_drawn(
     expect(page.locator(".measured").first).to_contain_text("v1")
     settled(page)
     expect(page.locator(".overlay .chosen.over")).to_have_count(1)
+    expect(page.locator(".evidence:not([hidden]) .pair figure")).to_have_count(1)  # no series, so no reference
+    expect(page.locator(".pair img").first).not_to_have_js_property("naturalWidth", 0)
     assert float(page.locator("#zoom-text").inner_text().split()[0]) > 200
     shot(page, "case-finding")
     page.keyboard.down("h")

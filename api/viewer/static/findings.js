@@ -33,8 +33,26 @@ export class Findings {
       this.showLayer(row.dataset.light);
       if (row.dataset.points) this.stage.look(parsePoints(row.dataset.points));
       this.showHeat(row);
+      this.showPair(row.nextElementSibling.querySelector(".pair"));
     }
     this.changed();
+  }
+
+  /** The place beside the same place of the reference; asked for once, when somebody looks. */
+  showPair(place) {
+    if (!place || place.childElementCount) return;
+    for (const name of ["crop", "reference"]) {
+      if (!place.dataset[name]) continue;
+      const figure = document.createElement("figure");
+      const image = new Image();
+      const said = document.createElement("figcaption");
+      said.textContent = place.dataset[`${name}Alt`];
+      image.alt = said.textContent;
+      image.addEventListener("error", () => figure.remove());
+      image.src = place.dataset[name];
+      figure.append(image, said);
+      place.append(figure);
+    }
   }
 
   async showHeat(row) {
