@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a folder that installs DAFEC on a computer without network: its wheels, install.sh, the unit, the documents.
+# Makes a folder that installs DAFEC on a computer without network: its wheels, install.sh, the unit, the documents,
+# and a list of all it consists of (sbom.cdx.json, CycloneDX).
 #
 #     packaging/make_bundle.sh OUT [EXTRA...]        EXTRA: centre (PostgreSQL, S3)
 #
@@ -26,6 +27,7 @@ echo "dafec${extras:+[$extras]}==$version" > "$out/requirements.txt"
 "$python" -m pip wheel --quiet --wheel-dir "$out/wheels" --find-links "$out/wheels" "dafec${extras:+[$extras]}==$version"
 cp "$root"/packaging/install.sh "$root"/packaging/dafec.service "$root"/packaging/service.toml "$root"/LICENSE "$out/"
 cp -r "$root/docs" "$out/docs"
+"$python" "$root/packaging/make_sbom.py" "$out"
 "$python" -c 'import platform, sys; print("%d.%d" % sys.version_info[:2], platform.machine())' > "$out/PYTHON"
 (cd "$out" && find . -type f ! -name SHA256SUMS -print0 | sort -z | xargs -0 sha256sum > SHA256SUMS)
 echo "$out: DAFEC $version, $(find "$out/wheels" -name '*.whl' | wc -l) wheels, $(du -sh "$out" | cut -f1)"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +62,19 @@ def install(bundle: Path, target: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+def test_bundle_lists_what_it_consists_of(bundle: Path) -> None:
+    bill = json.loads((bundle / "sbom.cdx.json").read_text())
+    named = {component["name"] for component in bill["components"]}
+    assert {"numpy", "onnxruntime", "fastapi", "cryptography", "openseadragon"} <= named
+    wheels = list((bundle / "wheels").glob("*.whl"))
+    assert (
+        sum(str(component.get("purl", "")).startswith("pkg:pypi/") for component in bill["components"])
+        == len(wheels) - 1
+    )
+    assert all(component.get("licenses") for component in bill["components"])
+
+
+@pytest.mark.slow
 def test_bundle_installs_and_screens_with_the_network_off(bundle: Path, tmp_path: Path) -> None:
     target = tmp_path / "opt dafec"  # a blank in the name, too
     for _ in range(2):  # the second time as an update
@@ -93,6 +109,51 @@ def test_bundle_installs_and_screens_with_the_network_off(bundle: Path, tmp_path
             assert "html" in httpx2.get(url, timeout=30).headers["content-type"]
         finally:
             service.terminate()
+
+
+def test_bill_of_materials_names_every_wheel_script_and_model(tmp_path: Path) -> None:
+    """Of a folder with two wheels: DAFEC's own, with what is shipped in it, and one it needs."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    own = "Name: dafec\nVersion: 1.2\nLicense-Expression: Apache-2.0\nRequires-Dist: Some_Thing>=1\n"
+    other = "Name: Some.Thing\nVersion: 3\nClassifier: License :: OSI Approved :: BSD License\n"
+    scripts, models = "api/viewer/third_party.toml", "dafec/models/manifest.json"
+    write_wheel(wheels / "dafec-1.2-py3-none-any.whl", "dafec-1.2", own, scripts, models)
+    write_wheel(wheels / "some_thing-3-py3-none-any.whl", "Some.Thing-3", other)
+    bills = []
+    for _ in range(2):
+        subprocess.run([sys.executable, PACKAGING / "make_sbom.py", tmp_path], check=True, capture_output=True)
+        bills.append((tmp_path / "sbom.cdx.json").read_bytes())
+    assert bills[0] == bills[1]  # the same bundle, the same bytes
+    bill = json.loads(bills[0])
+    assert (bill["bomFormat"], bill["specVersion"], bill["metadata"]["component"]["name"]) == (
+        "CycloneDX",
+        "1.6",
+        "dafec",
+    )
+    by_ref = {component["bom-ref"]: component for component in bill["components"]}
+    thing = by_ref["pkg:pypi/some-thing@3"]
+    digest = hashlib.sha256((wheels / "some_thing-3-py3-none-any.whl").read_bytes()).hexdigest()
+    assert thing["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    assert thing["licenses"] == [{"license": {"name": "BSD License"}}]
+    manifest = json.loads((ROOT / models).read_text())["models"]
+    shipped = {one["name"]: one for one in bill["components"] if one["type"] == "machine-learning-model"}
+    assert {name: one["hashes"][0]["content"] for name, one in shipped.items()} == {
+        model["name"]: model["sha256"] for model in manifest
+    }
+    packages = tomllib.loads((ROOT / scripts).read_text())["package"]
+    assert {f"pkg:npm/{package['name']}@{package['version']}" for package in packages} <= set(by_ref)
+    refs = {*by_ref, bill["metadata"]["component"]["bom-ref"]}
+    (needs,) = (one["dependsOn"] for one in bill["dependencies"] if one["ref"] == "pkg:pypi/dafec@1.2")
+    assert "pkg:pypi/some-thing@3" in needs
+    assert all({one["ref"], *one["dependsOn"]} <= refs for one in bill["dependencies"])
+
+
+def write_wheel(file: Path, name: str, metadata: str, *shipped: str) -> None:
+    with zipfile.ZipFile(file, "w") as wheel:
+        wheel.writestr(f"{name}.dist-info/METADATA", metadata)
+        for path in shipped:
+            wheel.write(ROOT / path, path)
 
 
 @pytest.mark.slow
