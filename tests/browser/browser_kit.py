@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -40,6 +41,17 @@ IN_A_BROWSER = [
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
+DROP = """({files}) => {
+  const transfer = new DataTransfer();
+  for (const [name, data] of files) {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, {type: "image/png"}));
+  }
+  for (const kind of ["dragenter", "dragover", "drop"])
+    document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: transfer, bubbles: true, cancelable: true}));
+}"""
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as driver:
@@ -54,7 +66,9 @@ def pages_of(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def opened(url: str, language: str = "en", theme: str = "light", width: int = 1366, height: int = 768) -> Page:
+    def opened(
+        url: str, language: str = "en", theme: str = "light", width: int = 1366, height: int = 768, *, wait: bool = True
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=theme,  # type: ignore[arg-type]
@@ -77,7 +91,8 @@ def pages_of(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: faults.append(f"page error {error}"))
         page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
         page.goto(url)
-        ready(page)
+        if wait:
+            ready(page)
         return page
 
     yield opened
@@ -99,6 +114,12 @@ def shot(page: Page, name: str) -> None:
 def assert_accessible(page: Page) -> None:
     found = Axe().run(page, options={"runOnly": RULES})
     assert found.violations_count == 0, found.generate_report()
+
+
+def drop(page: Page, **files: bytes) -> None:
+    """Drops files on the page, one a light."""
+    names = [[f"{name}.png", base64.b64encode(data).decode()] for name, data in files.items()]
+    page.evaluate(DROP, {"files": names})
 
 
 def screened(service: Service, shade: int = 225, *, lights: tuple[str, ...] = ("visible", "uv")) -> str:

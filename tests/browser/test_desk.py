@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from browser_kit import IN_A_BROWSER, assert_accessible, ready, shot
+from browser_kit import IN_A_BROWSER, assert_accessible, drop, ready, shot
 from playwright.sync_api import Page, expect
 from service_fakes import draw_page
 from service_process import Service, running
@@ -25,26 +24,12 @@ WORDS = {
     "no_anomaly": ("No anomaly found", "لم يُعثر على خلل"),
     "not_checked": ("Not checked", "لم تُفحص"),
 }
-DROP = """({files}) => {
-  const transfer = new DataTransfer();
-  for (const [name, data] of files) {
-    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-    transfer.items.add(new File([bytes], name, {type: "image/png"}));
-  }
-  for (const kind of ["dragenter", "dragover", "drop"])
-    document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: transfer, bubbles: true, cancelable: true}));
-}"""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("desk") / "data") as started:
         yield started
-
-
-def drop(page: Page, **files: bytes) -> None:
-    names = [[f"{name}.png", base64.b64encode(data).decode()] for name, data in files.items()]
-    page.evaluate(DROP, {"files": names})
 
 
 def screen(page: Page) -> None:
