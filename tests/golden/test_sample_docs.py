@@ -28,7 +28,7 @@ def test_every_image_is_listed_with_its_digest_and_all_are_small() -> None:
     assert sum(len(data) for data in found.values()) < 12 * 1024 * 1024
 
 
-def test_samples_hold_every_format_and_every_class_of_forgery() -> None:
+def test_samples_hold_every_format_and_every_class_but_f6() -> None:
     samples = MANIFEST["samples"]
     assert len(samples) >= 24
     assert {sample["kind"] for sample in samples} == {"TD1", "TD2", "TD3", "MRV-A", "MRV-B"}
