@@ -36,6 +36,7 @@ from dafec.capture import Capture, load_capture
 from dafec.errors import DafecError, InputError
 from dafec.lights import LIGHTS, Light
 from dafec.ocr.reader import OcrContext
+from dafec.references.checks import GENERIC_EXCUSED
 from dafec.references.enrolment import approve, enrol
 from dafec.references.samples import read_sample
 from dafec.screening import ScreeningContext, screen_capture
@@ -170,8 +171,11 @@ def _with_lights(capture: Capture, lights: Sequence[Light]) -> Capture:
 def _silent(context: ScreeningContext, code: str) -> frozenset[str]:
     """Ids of checks the series logs and does not count."""
     assert context.library is not None
-    checks = [check for side in context.library.get(code).sides for check in side.checks]
-    return frozenset(f"{check.routine}-{check.name}" for check in checks if not check.counts)
+    series = context.library.get(code)
+    checks = [check for side in series.sides for check in side.checks]
+    excused = {name for deviation in series.deviations for name in deviation.checks}
+    quiet = {f"{check.routine}-{check.name}" for check in checks if not check.counts or check.name in excused}
+    return frozenset(quiet | (excused & GENERIC_EXCUSED))
 
 
 def _counts(check: str, silent: frozenset[str], context: ScreeningContext) -> bool:

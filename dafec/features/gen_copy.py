@@ -29,7 +29,7 @@ __all__ = ["Recapture"]
 
 _SOURCE = "pixels of three colours side by side; limits from synthetic documents"
 _GRID = (0.62, 0.72)  # passes up to the first, fails from the second; three colours a third of a period apart: 0.87
-_COLOUR = (2.65, 2.45)  # CIELAB: passes from the first, fails up to the second
+_COLOUR = (2.3, 2.0)  # CIELAB: passes from the first, fails up to the second; grey copies reach 1.3, pale cards 2.35
 _DARK = 0.45  # of full scale, with
 _BLANK = 0.012  # of full scale: not even the machine-readable zone shows
 _ALIKE = 0.97  # correlation of infrared and visible detail: one ink, seen alike by both

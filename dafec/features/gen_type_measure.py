@@ -38,6 +38,7 @@ _MARGIN_MM = 1.2  # of the strip above and below the cells
 _ASIDE_MM = 3.4  # before the first and behind the last character's centre
 _NEIGHBOURS = 4  # to either side, for the running median
 _TRIED = 3
+_PITCH_MM, _RIM_MM = 2.54, 0.45  # the paper above and below a capital within its own pitch
 _CORE = 140  # template coverage that is inside a stroke even where the print is blurred
 
 
@@ -54,6 +55,7 @@ class CharPrint:
     contrast: float  # of the strokes, relative to the neighbours'
     weight: float  # of ink for its glyph, relative to the neighbours'
     infrared: float  # infrared over visible darkness, relative to the whole zone's; NaN without infrared
+    beside: float  # darkness of the paper close above or below it, less what is usual there in its line
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +78,7 @@ class ZonePrint:
     blur_mm: float  # softness of the template that fitted best
     distance_mm: float  # between neighbouring lines; NaN for one line
     contrast: float  # median darkness of the strokes, 0..1
+    infrared_share: float  # median of infrared over visible darkness; NaN without infrared
 
 
 @cache
@@ -118,6 +121,7 @@ class _Raw:
     contrast: FloatArray
     weight: FloatArray
     infrared: FloatArray
+    beside: FloatArray
 
 
 def _darkness(image: NDArray[np.float32], px_per_mm: float) -> NDArray[np.float32]:
@@ -193,6 +197,8 @@ def _measure_line(line: _Line, blur_mm: float) -> _Raw:
     soft = _softened(blur_mm)
     core, near, covered = _places(blur_mm)
     height, width = cells.shape[1:]
+    rim, aside = round(_RIM_MM * scale), round((width - _PITCH_MM * scale) / 2)
+    inside = slice(aside, width - aside)
     rows: list[tuple[float, ...]] = []
     for number, kind in enumerate(line.kinds.tolist()):
         looked_at = line.window(number)
@@ -209,11 +215,12 @@ def _measure_line(line: _Line, blur_mm: float) -> _Raw:
             below = line.infrared[y0 + y : y0 + y + height, x0 + x : x0 + x + width]
             if below.shape == cell.shape:
                 ratio = float(np.vdot(below, near[kind])) / max(ink, 1e-3)
+        beside = max(float(part.mean()) for part in (cell[:rim, inside], cell[-rim:, inside]))
         x_mm, y_mm = line.box[0] + (x0 + dx + width / 2) / scale, line.box[1] + (y0 + dy + height / 2) / scale
-        rows.append((number, kind, x_mm, y_mm, score, contrast, weight, ratio))
-    table = np.array(rows, np.float64).reshape(-1, 8)
+        rows.append((number, kind, x_mm, y_mm, score, contrast, weight, ratio, beside))
+    table = np.array(rows, np.float64).reshape(-1, 9)
     whole = table[:, :2].astype(np.intp)
-    return _Raw(whole[:, 0], whole[:, 1], *(table[:, column] for column in range(2, 8)))
+    return _Raw(whole[:, 0], whole[:, 1], *(table[:, column] for column in range(2, 9)))
 
 
 def _choose_blur(lines: list[_Line]) -> float:
@@ -289,7 +296,7 @@ def _gather(raws: list[_Raw], read: MrzRead, blur_mm: float) -> ZonePrint:
         lines.append(LinePrint(pitch, _spread(off_x), _spread(off_y), at))
         columns = zip(
             raw.index, raw.correlation, off_x, off_y, _relative(contrast[number]), _relative(weight[number]),
-            raw.infrared / max(usual, 1e-3), strict=True,
+            raw.infrared / max(usual, 1e-3), raw.beside - np.median(raw.beside), strict=True,
         )  # fmt: skip
         chars.extend(
             CharPrint(number, int(i), read.lines[number].chars[int(i)].char, *(float(value) for value in values))
@@ -304,6 +311,7 @@ def _gather(raws: list[_Raw], read: MrzRead, blur_mm: float) -> ZonePrint:
         blur_mm,
         float(np.median(gaps)) if len(gaps) else float("nan"),
         float(np.median(strokes)),
+        usual,
     )
 
 

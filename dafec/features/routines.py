@@ -14,6 +14,7 @@ continuity         share   agreement of the worst place: erased or pasted backgr
 fine               share   agreement of line work at full resolution
 luminescence       share   how strongly the series' motif glows
 shape              share   the glowing motif agrees in place and form
+detail             share   how much of the motif's fine lines is there, against how strongly it glows
 colour             deg     angle between its colour and the enrolled one
 paper              share   brightness of the paper under the lamp, of full scale
 paper_rise         share   the same above the paper of the rest of the page
@@ -68,6 +69,7 @@ __all__ = [
     "Measure",
     "MeasureKind",
     "RoutineSpec",
+    "floor_of",
     "judge",
     "light_of",
     "parts_of",
@@ -81,6 +83,7 @@ MeasureKind = Literal[
     "fine",
     "luminescence",
     "shape",
+    "detail",
     "colour",
     "paper",
     "paper_rise",
@@ -198,6 +201,7 @@ MEASURES: dict[MeasureKind, Measure] = {
     "fine": Measure("share", 1.0, 0.06, "low", 250.0),
     "luminescence": Measure("share", 2.0, 0.15, "low"),
     "shape": Measure("share", 1.0, 0.06, "low"),
+    "detail": Measure("share", 1.2, 0.06, "low", 150.0),
     "colour": Measure("deg", 60.0, 4.0, "high"),
     "paper": Measure("share", 1.0, 0.05, "high", 60.0),
     "paper_rise": Measure("share", 0.8, 0.025, "both", 60.0),
@@ -221,6 +225,25 @@ MEASURES: dict[MeasureKind, Measure] = {
     "border": Measure("ratio", 3.0, 0.03, "high", 150.0),
     "picture_level": Measure("ratio", 1.5, 0.05, "both", 100.0),
 }
+
+
+_INK_SHARE = 0.3  # readers see 0.75 to 1.45 of one and the same carbon black
+
+
+def floor_of(measure: MeasureKind, centre: float) -> float:
+    """The least spread that is believed of a value, one sigma.
+
+    Args:
+        measure: kind of measurement.
+        centre: what was learned.
+
+    Returns:
+        The measure's floor; what readers add to a share of ink grows with it, a count of fibres is Poisson's.
+    """
+    floor = MEASURES[measure].floor
+    if measure == "ink":
+        return max(floor, _INK_SHARE * centre)
+    return max(floor, math.sqrt(max(centre, 1.0))) if measure == "fibres" else floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +316,7 @@ def _ratio(value: float, spec: RoutineSpec) -> float:
     away = value - spec.centre
     if (measure.side == "low" and away > 0) or (measure.side == "high" and away < 0):
         away = 0.0
-    scale = max(spec.spread, measure.floor) * math.sqrt(1 + 1 / spec.captures)
+    scale = max(spec.spread, floor_of(spec.measure, spec.centre)) * math.sqrt(1 + 1 / spec.captures)
     genuine = _student_density(away / scale, spec.captures - 1) / scale
     return float(min(max(math.log(1 / measure.width / genuine), LLR_LIMITS[0]), LLR_LIMITS[1]))
 

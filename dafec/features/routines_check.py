@@ -24,6 +24,7 @@ _FINE_DETAIL: tuple[MeasureKind, ...] = (
     "continuity",
     "fine",
     "shape",
+    "detail",
     "screen",
     "grain",
     "ink",

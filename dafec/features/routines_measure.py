@@ -39,6 +39,8 @@ _MIN_VISIBLE = 0.06  # contrast that must be there before its absence elsewhere 
 _REACH_MM, _FAR_REACH_MM = 0.5, 1.6  # how far a motif may lie from its place: registered, not registered
 _NOWHERE = 0.3  # agreement within reach below which nothing of the print is there
 _LEAST_GAIN = 0.15  # a lamp weaker than this shows no motif; below it the motifs themselves are missing
+_LEAST_GLOW = 0.1  # of the enrolled motif
+_DETAIL_MM, _LEAST_DETAIL = 0.35, 0.02  # finer than this is detail; share of the motif's power it has to be
 _MIN_STROKES = 60  # pixels of personal print
 _FINE_REACH_MM = 0.7
 _FINE_SOFT_MM, _FINE_WIDE_MM = 0.06, 0.35
@@ -283,7 +285,8 @@ def _motif(spec: RoutineSpec, material: Material) -> tuple[FloatImage, FloatImag
         value=0,
     )
     whole_place = np.asarray(padded if padded.ndim == 3 else padded[:, :, None], dtype=np.float32)
-    search, template = (np.ascontiguousarray(channel_mean(image)) for image in (whole_place, known))
+    # What absorbs, letters above all, is no light of the motif's; in a faded one it would be the stronger pattern.
+    search, template = (np.maximum(channel_mean(image), np.float32(0)) for image in (whole_place, known))
     step = 2 if template.size > 60_000 else 1
     if step == 2:
         search, template = search[::2, ::2], template[::2, ::2]
@@ -333,6 +336,27 @@ def _shape(spec: RoutineSpec, material: Material) -> Measured:
     if float(own.sum()) < 0.1 * float(known.sum()) and _is_unlit(material):
         return no_value("unlit")
     return Measured(agreement)
+
+
+def _detail(spec: RoutineSpec, material: Material) -> Measured:
+    """How much of the motif's fine lines is there, against how strongly it glows.
+
+    A motif drawn after a photograph of it has its outline; what is hatched within runs together.
+    """
+    found = _motif(spec, material)
+    if found is None:
+        return no_value("too_little")
+    own, known = (np.maximum(channel_mean(np.ascontiguousarray(image)), np.float32(0)) for image in found[:2])
+    power = float((known * known).sum())
+    glow = float((own * known).sum()) / max(power, 1e-9)
+    if glow < _LEAST_GLOW:  # luminescence and shape say so
+        return no_value("too_little")
+    wide = _DETAIL_MM * REFERENCE_PX_PER_MM
+    page, series = (image - cv2.GaussianBlur(image, (0, 0), wide) for image in (own, known))
+    fine = float((series * series).sum())
+    if fine < _LEAST_DETAIL * power:
+        return no_value("too_little")
+    return Measured(float((page * series).sum()) / fine / glow)
 
 
 def _colour(spec: RoutineSpec, material: Material) -> Measured:
@@ -532,6 +556,7 @@ _BY_KIND: dict[MeasureKind, Callable[[RoutineSpec, Material], Measured]] = {
     "fine": _fine,
     "luminescence": _luminescence,
     "shape": _shape,
+    "detail": _detail,
     "colour": _colour,
     "paper": _paper,
     "paper_rise": _paper_rise,

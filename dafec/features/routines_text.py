@@ -71,6 +71,7 @@ _LEAST_PX = 40
 _LEAST_LINES = 0.008  # rms contrast of background print that can be told from noise
 _STEADY = 0.04  # one sigma of contrast among captures up to which print is background
 _RING_MM = (1.1, 2.6)  # round a field: beyond what a patch or an eraser reaches
+_SOLID = -0.4  # contrast of solid print in the channel it is darkest in; lines of a guilloche stay above
 _UNLIT = 0.15  # of the paper's level under the lamp: keeps noise in the dark small
 
 
@@ -294,6 +295,10 @@ class _Grounds:
         """Of a page."""
         strokes = (stroke_map(material) > 0.25).astype(np.uint8)
         shape = material.reference.shape
+        # Readers differ in strong colours: headings and other solid print of the series are no ground either.
+        known = material.reference.view["visible"]
+        for channel in range(known.shape[2]):
+            strokes |= (known[:, :, channel] < _SOLID).astype(np.uint8)
         free = cv2.dilate(strokes, np.ones((3, 3), np.uint8)) == 0
         glows = np.zeros(shape, bool)
         if "uv" in material.reference.linear:

@@ -18,10 +18,12 @@ from dafec.lights import Light
 from dafec.references.matching import SeriesMatch
 from dafec.references.numbers import NumberRuleCheck
 
-__all__ = ["SeriesMatchCheck", "series_checks", "silent_ids"]
+__all__ = ["GENERIC_EXCUSED", "SeriesMatchCheck", "series_checks", "silent_ids"]
 
 _LLR = {"mismatch": 3.0, "other_series": 3.0, "matched": -0.2}
 _CALIBRATION = "expert-2026"
+#: Checks made of every document that a series' known deviation may take away.
+GENERIC_EXCUSED = frozenset({"IR-AB-MR"})
 
 
 class SeriesMatchCheck:
@@ -114,4 +116,5 @@ def silent_ids(match: SeriesMatch) -> frozenset[str]:
     excused = {name for deviation in match.series.deviations for name in deviation.checks}
     quiet = {data.name for data in match.side.checks if not data.counts} | excused
     by_name = {check.spec.name: check.id for check in checks if isinstance(check, RoutineCheck)}
-    return frozenset(check_id for name, check_id in by_name.items() if name in quiet)
+    series = frozenset(check_id for name, check_id in by_name.items() if name in quiet)
+    return series | (excused & GENERIC_EXCUSED) if match.status == "matched" else series

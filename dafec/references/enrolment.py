@@ -34,6 +34,7 @@ from dafec.references.series import (
     SCHEMA,
     Change,
     CheckData,
+    Deviation,
     Identity,
     RegionData,
     Series,
@@ -46,7 +47,16 @@ from dafec.references.series import (
 from dafec.references.sheets import draw_sheets
 from dafec.references.statistics import pack_side, read_side
 
-__all__ = ["Enrolled", "add_counterfeit", "approve", "enrol", "recalibrate", "replace_folder", "retire"]
+__all__ = [
+    "Enrolled",
+    "add_counterfeit",
+    "approve",
+    "deviations_of",
+    "enrol",
+    "recalibrate",
+    "replace_folder",
+    "retire",
+]
 
 _MATCH_SHARE, _MATCH_LIMITS = 0.55, (0.25, 0.5)
 _MARK_HIGH = 0.5  # correlation with a counterfeit's mark; other documents stay within 0.2 of zero
@@ -55,6 +65,7 @@ _MARK_SIGMAS = 4.0
 _MARK_CLEAR_MM = 1.5  # from personal print, whose letters differ in any two documents
 _MARK_ROUTINES: dict[Light, str] = {"visible": "VI-AB-AF", "ir": "IR-AB-AF", "uv": "UV-LU-AF"}
 _PORTRAIT_BLUR_MM = 4.0
+_SEEN_BY_INFRARED = 0.5  # share of visible absorbance; IR-AB-MR asks for a contrast of 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,7 @@ def enrol(code: str, samples: Sequence[Sample], library: Path, by: str, today: d
         expiry_years=_expiry_years(samples),
         number=learn_rule([n for n in (_number(sample) for sample in samples) if n]),
         note=note,
+        deviations=deviations_of(sides),
         changes=[Change(version=1, date=today.isoformat(), by=by, note=f"enrolled from {len(samples)} captures")],
         sides=sides,
     )
@@ -172,6 +184,19 @@ def _expiry_years(samples: Sequence[Sample]) -> tuple[int, int] | None:
 
 def _number(sample: Sample) -> str | None:
     return sample.parse.fields.get("document_number") if sample.parse is not None else None
+
+
+def deviations_of(sides: Sequence[SideData]) -> list[Deviation]:
+    """What the captures show the issuer to do against Doc 9303.
+
+    A zone whose ink infrared does not see fails IR-AB-MR on every document. The series' own check of that ink, which
+    has a range to both sides, stands in for it.
+    """
+    zones = [check for side in sides for check in side.checks if check.measure == "ink" and check.routine == "IR-AB-MR"]
+    if not zones or not all((check.centre or 0.0) + 2 * (check.spread or 0.0) < _SEEN_BY_INFRARED for check in zones):
+        return []
+    note = "the ink of the machine-readable zone is not seen in infrared"
+    return [Deviation(note=note, source="enrolled captures", checks=["IR-AB-MR"])]
 
 
 def _match_low(learned: Learned) -> float:

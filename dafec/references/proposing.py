@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dafec.features.routines import MEASURES, MeasureKind, RoutineSpec
+from dafec.features.routines import MEASURES, MeasureKind, RoutineSpec, floor_of
 from dafec.features.routines_material import REFERENCE_PX_PER_MM, Material, Reference
 from dafec.features.routines_measure import fibre_blobs, measure
 from dafec.geometry import BoxMm
@@ -164,7 +164,7 @@ def _candidates(learned: Learned, regions: Sequence[RegionData]) -> list[Routine
     for name, box in boxes.items():
         if name.startswith("motif"):
             feature = _motif_feature(box, boxes)
-            for kind in ("luminescence", "shape", "colour"):
+            for kind in ("luminescence", "shape", "detail", "colour"):
                 made.append(_spec(f"{name}_{kind}", f"UV-LU-{feature}", kind, box))
     made += _personal_candidates(learned, zone)
     made += _fibre_candidates(learned, page)
@@ -265,8 +265,7 @@ def range_of(spec: RoutineSpec, values: Sequence[float]) -> tuple[float | None, 
     centre = float(np.median(found))
     mad = 1.4826 * float(np.median(np.abs(found - centre)))
     spread = max(float(found.std(ddof=1)), mad)
-    floor = kind.floor if spec.measure != "fibres" else max(kind.floor, math.sqrt(max(centre, 1.0)))
-    reach = _REACH * math.hypot(spread, floor) * math.sqrt(1 + 1 / len(found))
+    reach = _REACH * math.hypot(spread, floor_of(spec.measure, centre)) * math.sqrt(1 + 1 / len(found))
     low = centre - reach if kind.side in ("both", "low") else None
     high = centre + reach if kind.side in ("both", "high") else None
     return low, high, centre, spread
@@ -276,6 +275,7 @@ def range_of(spec: RoutineSpec, values: Sequence[float]) -> tuple[float | None, 
 _LEAST_USEFUL: dict[MeasureKind, float] = {
     "structure": 0.12,
     "shape": 0.12,
+    "detail": 0.2,
     "fine": 0.12,
     "luminescence": 0.15,
     "contrast": 0.15,

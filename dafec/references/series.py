@@ -100,7 +100,7 @@ class Deviation(_Data):
 
     note: Text
     source: Text
-    checks: list[str] = Field(default_factory=list)  # names of checks that do not count because of it
+    checks: list[str] = Field(default_factory=list)  # that do not count because of it: their names, or IR-AB-MR
 
 
 class RegionData(_Data):

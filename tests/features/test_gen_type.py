@@ -45,6 +45,7 @@ class Print:
     bow_mm: float = 0.0
     bend_mm: float = 0.0  # both lines shortened at their last two characters
     second_line: float = 1.0  # how much less even it is set
+    pen: tuple[int, int] | None = None  # (line, position) a pen's stroke goes up and down across
 
 
 def _page(how: Print, lights: tuple[str, ...] = ("visible", "ir"), dpi: float | None = None) -> tuple[Page, MrzRead]:
@@ -64,6 +65,11 @@ def _page(how: Print, lights: tuple[str, ...] = ("visible", "ir"), dpi: float | 
             face = how.faces.get((number, at), how.face)
             _stamp(ink, how, (number, at), char, (x + dx, y + dy), face)
         reads.append(LineRead(tuple(chars), 2.5 * S))
+    if how.pen is not None:
+        x, y = 6.0 + (how.pen[1] + 0.5) * how.pitch_mm, 73.5 + how.pen[0] * how.distance_mm
+        corners = [(x - 1.2 + 0.6 * n, y - 2.2 + 4.0 * (n % 2)) for n in range(6)]
+        points = np.array([[round(px * S), round(py * S)] for px, py in corners])
+        cv2.polylines(ink["visible"], [points], False, 0.6, round(0.35 * S), cv2.LINE_AA)
     images = {}
     for light in lights:
         soft = cv2.GaussianBlur(ink[light], (0, 0), how.blur_mm * S)
@@ -215,3 +221,23 @@ def test_places_are_measured_to_a_few_hundredths() -> None:
     moved = next(c for c in zone.chars if (c.line, c.position) == (0, 20))
     assert moved.off_x_mm == pytest.approx(0.2, abs=0.05)
     assert zone.distance_mm == pytest.approx(6.35, abs=0.03)
+
+
+def test_a_character_under_a_pens_stroke_is_covered_and_not_altered() -> None:
+    result = _results(_context(Print(pen=(1, 20))))["GEN-type-chars"]
+    assert result.result == "undetermined"
+    assert result.message == "checks.GEN-type-chars.covered"
+    assert result.llr == 0.0
+
+
+def test_an_altered_character_beside_a_pens_stroke_is_still_found() -> None:
+    altered = Print(pen=(1, 20), moved={(0, 12): (0.3, 0.25)})
+    assert _results(_context(altered))["GEN-type-chars"].result == "failed"
+
+
+def test_infrared_that_shows_little_of_the_zone_tells_no_single_character() -> None:
+    faint = {(line, at): 0.1 for line in range(2) for at in range(44)}
+    uneven = Print(infrared={**faint, (1, 9): 0.18})
+    assert _results(_context(uneven))["GEN-type-chars"].result == "passed"
+    other_ink = Print(infrared={**faint, (1, 9): 0.9})
+    assert _results(_context(other_ink))["GEN-type-chars"].result == "failed"

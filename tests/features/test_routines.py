@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dafec.features.routines import COMPOSITES, LLR_LIMITS, MEASURES, ROUTINES, RoutineSpec, judge, light_of, parts_of
+from dafec.features.routines import (
+    COMPOSITES,
+    LLR_LIMITS,
+    MEASURES,
+    ROUTINES,
+    RoutineSpec,
+    floor_of,
+    judge,
+    light_of,
+    parts_of,
+)
 from dafec.geometry import BoxMm
 
 BOX = BoxMm(10, 10, 20, 20)
@@ -58,6 +68,13 @@ def test_far_outside_fails_and_more_so_the_farther() -> None:
 def test_few_captures_weigh_less_than_many() -> None:
     few, many = (judge(0.45, spec(captures=n, spread=0.1)) for n in (4, 20))
     assert few.llr < many.llr
+
+
+def test_what_readers_add_to_a_share_of_ink_grows_with_it() -> None:
+    assert floor_of("ink", 0.05) == MEASURES["ink"].floor
+    assert floor_of("ink", 0.9) > 2 * floor_of("ink", 0.05)
+    assert floor_of("fibres", 25.0) == pytest.approx(5.0)
+    assert floor_of("shape", 0.9) == MEASURES["shape"].floor
 
 
 def test_an_inverted_routine_fails_where_the_mark_is() -> None:

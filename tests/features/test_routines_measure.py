@@ -87,6 +87,34 @@ def test_shape_tells_a_motif_from_its_absence() -> None:
     assert value("shape", "UV-LU-IS", gone, box) < 0.2
 
 
+def test_shape_is_told_of_a_faded_motif_under_letters() -> None:
+    lit = disc(0.4, (0.1, 1, 0.3)) + 0.1
+    reference = reference_of({"visible": guilloche(), "uv": lit})
+    faded = disc(0.15, (0.1, 1, 0.3)) + 0.1
+    faded[100:104, 100:260] = faded[140:144, 100:260] = 0.01  # what absorbs is darker than a faded motif is light
+    page = material_of(reference, {"visible": guilloche(), "uv": faded})
+    assert value("shape", "UV-LU-IS", page, BoxMm(17, 16, 26, 8)) > 0.75
+
+
+def hatched(blur_px: float) -> np.ndarray:
+    """A motif of fine lines, 0.7 mm apart; as a forger's tracing of it has it where they run together."""
+    image = flat(0.02)
+    for x in range(110, 250, 4):
+        image[100:140, x : x + 2] = (0.05, 0.4, 0.1)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), blur_px), np.float32)
+
+
+def test_detail_is_what_is_left_of_a_motifs_fine_lines_however_strongly_it_glows() -> None:
+    reference = reference_of({"visible": guilloche(), "uv": hatched(0.5)})
+    box = BoxMm(17, 15, 26, 10)
+    faded = 0.02 + 0.5 * (hatched(0.5) - 0.02)
+    assert value("detail", "UV-LU-IS", material_of(reference, {"visible": guilloche(), "uv": faded}), box) > 0.9
+    traced = material_of(reference, {"visible": guilloche(), "uv": hatched(2.0)})
+    assert value("detail", "UV-LU-IS", traced, box) < 0.5
+    gone = material_of(reference, {"visible": guilloche(), "uv": flat(0.02)})
+    assert reason("detail", "UV-LU-IS", gone, box) == "too_little"
+
+
 def test_colour_is_the_angle_between_two_lights() -> None:
     known, seen = (0.0, 1.0, 0.0), (0.0, 1.0, 1.0)
     reference = reference_of({"visible": guilloche(), "uv": disc(0.4, known)})

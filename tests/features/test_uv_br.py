@@ -45,6 +45,16 @@ def test_office_paper_fails(check_id, motifs):
     assert result.calibration == "expert-2026"
 
 
+def test_a_lamp_with_a_blue_tail_is_no_brightened_paper():
+    def tail(image):
+        return np.clip(image + np.array([0.04, 0.03, 0.22]), 0, 1)
+
+    result = _run("UV-BR-FU", Look(), _uv(tail))
+    assert result.value > 0.2
+    assert result.values["blue"] > 0.1
+    assert result.result in ("passed", "undetermined")
+
+
 @pytest.mark.parametrize("gain", [0.15, 0.4, 1.0])
 def test_office_paper_never_passes_at_any_exposure(gain):
     assert _run("UV-BR-FU", Look(glow=BRIGHT, uv_gain=gain)).result in ("failed", "undetermined")

@@ -11,10 +11,10 @@ from dafec.errors import DafecError, InputError, UsageError
 from dafec.features.registry import run_checks
 from dafec.features.routines import ROUTINES
 from dafec.quality import Quality, QualityIssue
-from dafec.references.checks import series_checks
-from dafec.references.enrolment import Enrolled, add_counterfeit, approve, enrol, recalibrate, retire
+from dafec.references.checks import series_checks, silent_ids
+from dafec.references.enrolment import Enrolled, add_counterfeit, approve, deviations_of, enrol, recalibrate, retire
 from dafec.references.library import Library
-from dafec.references.matching import match_series
+from dafec.references.matching import SeriesMatch, match_series
 from dafec.references.samples import SampleSide
 from dafec.references.series import read_series
 
@@ -184,3 +184,18 @@ def test_a_known_counterfeit_is_recognised_by_its_mark(library: Path) -> None:
 def test_a_counterfeit_without_a_mark_is_refused(library: Path) -> None:
     same = [sample_of(look_of(holder), f"same-{holder}") for holder in (31, 32)]
     assert refusal(add_counterfeit, library, CODE, "none", same, "first", TODAY).code == "enrol.no_mark"
+
+
+@pytest.mark.parametrize(("share", "excused"), [(0.12, True), (0.7, False)])
+def test_a_zone_that_infrared_does_not_see_is_the_issuers_deviation(
+    enrolled: Enrolled,
+    share: float,
+    excused: bool,
+) -> None:
+    side = enrolled.series.sides[0]
+    zone = next(check for check in side.checks if check.routine == "IR-AB-MR" and check.measure == "ink")
+    seen = zone.model_copy(update={"centre": share, "spread": 0.05})
+    found = deviations_of([side.model_copy(update={"checks": [seen]})])
+    assert [one.checks for one in found] == ([["IR-AB-MR"]] if excused else [])
+    approved = enrolled.series.model_copy(update={"state": "approved", "approved_by": "x", "deviations": found})
+    assert ("IR-AB-MR" in silent_ids(SeriesMatch("matched", approved, side))) == excused
