@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from dafec.messages import LANGUAGES, Language
+
 __all__ = ["serve"]
 
 
@@ -44,6 +46,9 @@ def serve(
             "this computer only, own beyond]."
         ),
     ] = None,
+    lang: Annotated[
+        Language | None, typer.Option(envvar="DAFEC_LANGUAGE", help="Language of messages [both at the start].")
+    ] = None,
 ) -> None:
     """Serve screenings over HTTP and the desk's page, until Ctrl-C.
 
@@ -51,7 +56,13 @@ def serve(
     /api/v1/screenings does the same for programs (description at /api/v1/openapi.json). Ctrl-C finishes what was
     begun. Further settings stand in a file (--config) or are environment variables that begin with DAFEC_SERVICE_;
     dafec settings lists them all.
-    """
+
+    For example:
+
+        dafec serve
+        dafec serve --port 8080 --data /var/lib/dafec
+        dafec serve --host 0.0.0.0 --allow-network --allowed-host desk.basra.example
+    """  # fmt: skip
     from api.serve import run_service
     from api.settings import load_settings
 
@@ -65,5 +76,6 @@ def serve(
             allowed_hosts=tuple(allowed_host) if allowed_host else None,
             access="locked" if locked else None,
             tls=tls,
-        )
+        ),
+        languages=(lang,) if lang is not None else LANGUAGES,
     )

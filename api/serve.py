@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import h11
@@ -28,7 +28,7 @@ from api.settings import Settings
 from api.state import ServiceState
 from dafec.errors import DafecError, InstallationError, UsageError
 from dafec.logging import configure_logging
-from dafec.messages import LANGUAGES, text
+from dafec.messages import LANGUAGES, Language, text
 
 __all__ = ["run_service"]
 
@@ -38,12 +38,17 @@ _BACKLOG = 128
 _M_ARENA_MAX = -8  # of mallopt(3), glibc
 
 
-def run_service(settings: Settings, load: Callable[[Settings], Screener] = load_screener) -> None:
+def run_service(
+    settings: Settings,
+    load: Callable[[Settings], Screener] = load_screener,
+    languages: Sequence[Language] = LANGUAGES,
+) -> None:
     """Serves until SIGINT or SIGTERM; then takes no more, finishes what was begun, and returns.
 
     Args:
         settings: validated.
         load: gives the core, loaded.
+        languages: of what is said at the start.
 
     Raises:
         UsageError: ``serve.port_taken``, ``serve.address_refused``, ``serve.tls_unusable``, ``store.in_use``.
@@ -59,7 +64,9 @@ def run_service(settings: Settings, load: Callable[[Settings], Screener] = load_
         files = _tls_files(settings)
         context = server_context(files) if files is not None else None
         app = create_app(settings, load)
-        server = _Server(_config(app, settings, context), app, _address(listener, secure=context is not None), files)
+        server = _Server(
+            _config(app, settings, context), app, _address(listener, secure=context is not None), files, languages
+        )
         # The server ends the process when the start fails, and repeats the signal that stopped it; the first is
         # told below as the error it was, and Ctrl-C is an ordinary end.
         with suppress(SystemExit, KeyboardInterrupt):
@@ -77,11 +84,19 @@ def run_service(settings: Settings, load: Callable[[Settings], Screener] = load_
 class _Server(uvicorn.Server):
     """Says where it listens, once it does, and what an administrator has to know at the first start."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, address: str, files: TlsFiles | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        address: str,
+        files: TlsFiles | None,
+        languages: Sequence[Language],
+    ) -> None:
         super().__init__(config)
         self._app = app
         self._address = address
         self._files = files
+        self._languages = languages
         self.was_ready = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -108,7 +123,8 @@ class _Server(uvicorn.Server):
             said.append(("first_password", {"name": FIRST_ADMINISTRATOR, "password": password}))
         if self._files is not None and self._files.authority is not None:
             said.append(("authority", {"file": str(self._files.authority)}))
-        return "".join(f"{text(f'api.start.{key}', lang, values)}\n" for key, values in said for lang in LANGUAGES)
+        lines = (text(f"api.start.{key}", lang, values) for key, values in said for lang in self._languages)
+        return "".join(f"{line}\n" for line in lines)
 
 
 class _Protocol(H11Protocol):

@@ -79,7 +79,8 @@ def audit(
     if as_json and file is not None:
         print_json({"file": str(file), "entries": size})
     elif file is not None:
-        console().print(mark("ok", text("store.audit.exported", lang, {"size": size, "file": str(file)})))
+        key = "exported" if action is AuditAction.EXPORT else f"written_{action}"
+        console().print(mark("ok", text(f"store.audit.{key}", lang, {"size": size, "file": str(file)})))
 
 
 def backup(
@@ -92,7 +93,12 @@ def backup(
 
     The keys are not in it: copy their folder to another safe place. Without them no image of the backup can be read.
     Ends with 4 if an image was missing or damaged before: the backup is whole but for that.
-    """
+
+    For example:
+
+        dafec backup /media/safe/2026-11-24
+        dafec backup /media/safe/2026-11-24 --data /var/lib/dafec
+    """  # fmt: skip
     from api.store.backup import make_backup
 
     facts = make_backup(_places(data), folder)
@@ -115,7 +121,11 @@ def restore(
 
     The store is that of the settings: a data folder, or a database and a store of images elsewhere. Nothing may be
     there yet. Put the keys back as well before the service is started. A restore that was cut off is simply repeated.
-    """
+
+    For example:
+
+        dafec restore /media/safe/2026-11-24 --data /var/lib/dafec
+    """  # fmt: skip
     from api.store.backup import restore_backup
 
     facts = restore_backup(folder, _places(data))

@@ -337,6 +337,8 @@ class Report(_Model):
 
 def _report_error(error: ValidationError) -> InputError:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return InputError("report.not_json")
     place = ".".join(str(part) for part in first["loc"]) or "report"
     return InputError("report.invalid", place=place, reason=first["type"], faults=error.error_count())
 
@@ -351,7 +353,8 @@ def parse_report(data: str | bytes) -> Report:
         The validated report.
 
     Raises:
-        InputError: ``report.invalid``; ``details`` name the first place that does not fit the schema and why.
+        InputError: ``report.not_json``, or ``report.invalid``, whose ``details`` name the first place that does not fit
+            the schema and why.
     """
     return Report.from_json(data)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dafec.commands.output import Tally, console, mark, print_json, printable, table
-from dafec.messages import Language, text
+from dafec.messages import Language, catalogue, text
 
 __all__ = ["models", "settings"]
 
@@ -24,7 +24,12 @@ def models(
     """List the models and check each file against the SHA-256 it was released with.
 
     Ends with 4 if a model is missing or altered: such an installation must not screen.
-    """
+
+    For example:
+
+        dafec models
+        dafec models --json
+    """  # fmt: skip
     from dafec.models.manifest import verify_models
 
     tally = Tally()
@@ -54,16 +59,27 @@ def settings(
 
     Set one by its environment variable, for example DAFEC_PRIOR=0.01. Those that begin with DAFEC_SERVICE_ belong to
     the service; they may stand in its file of settings too, which DAFEC_SERVICE_CONFIG names.
-    """
+
+    For example:
+
+        dafec settings
+        DAFEC_PRIOR=0.01 dafec settings --lang ar
+    """  # fmt: skip
     rows = table(("setting", "value", "default", "source", "help"), lang, whole=("setting",))
     for entry in _listed():
         if as_json:
             print_json(entry)
             continue
         shown = (printable(str(entry[key])) for key in ("value", "default", "source"))
-        rows.add_row(entry["name"], *shown, entry["help"] or "")
+        rows.add_row(entry["name"], *shown, _help(entry, lang))
     if not as_json:
         console().print(rows)
+
+
+def _help(entry: dict[str, Any], language: Language) -> str:
+    """What a setting does; in the words of the code where a setting of another package has no text."""
+    key = f"settings.help.{entry['name']}"
+    return text(key, language) if key in catalogue(language) else str(entry["help"] or "")
 
 
 def _listed() -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ import typer
 
 from dafec.commands.output import Tally, console, mark, print_json, printable, progress, say_error, table
 from dafec.errors import DafecError, InstallationError, UsageError
-from dafec.messages import Language, text
+from dafec.messages import Language, catalogue, text
 
 if TYPE_CHECKING:
     from dafec.report import Report, TextInfo, VerdictInfo
@@ -109,12 +109,22 @@ def _print_reports(reports: list[tuple[Path, Report]], language: Language) -> No
 
 def _short_reasons(verdict: VerdictInfo, language: Language) -> str:
     """The heaviest findings by the names of their checks, then what else the verdict stands on, in a few words."""
-    reasons = [_labelled("cli.reason", check, language) for check in verdict.reasons]
+    reasons = [_reason(check, language) for check in verdict.reasons]
     notes = [_labelled("cli.note", note, language) for note in verdict.notes]
     separator = "، " if language == "ar" else ", "
     said = list(dict.fromkeys([*reasons, *notes]))
     more = [f"… (+{len(said) - _MAX_REASONS})"] if len(said) > _MAX_REASONS else []
     return separator.join([*said[:_MAX_REASONS], *more]) or "–"
+
+
+def _reason(check_id: str, language: Language) -> str:
+    """A finding's label; of a series' own check its light and what the series calls the place."""
+    label = _labelled("cli.reason", check_id, language)
+    light, _, rest = check_id.partition("-")
+    if label != check_id or f"cli.series_reason.{light}" not in catalogue(language):
+        return label
+    parts = rest.split("-", 2)
+    return text(f"cli.series_reason.{light}", language, {"place": parts[-1]})
 
 
 def _labelled(area: str, name: str, language: Language) -> str:

@@ -46,7 +46,12 @@ def verify(
 
     Ends with 0 if the report is reproduced, and with 3 if the capture is another one, the models or versions differ,
     or a result differs: then the report was altered or did not come from these images.
-    """
+
+    For example:
+
+        dafec screen sample_docs/td3-arabic --json > report.json
+        dafec verify report.json sample_docs/td3-arabic
+    """  # fmt: skip
     from dafec.capture import load_capture, read_file
     from dafec.report import parse_report
     from dafec.screening import ScreeningContext, screen_capture
