@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from security_kit import Somebody, add_user, entries, logged_in
 from series_samples import CODE, TODAY, samples
-from service_fakes import FakeScreener, draw_page
+from service_fakes import draw_page
 
 from api.security.permissions import Role
 from api.settings import Settings
@@ -111,19 +111,3 @@ def test_officers_neither_see_nor_enrol_series(app: FastAPI, client: TestClient)
     omar = logged_in(client, "omar")
     assert omar("GET", URL).status_code == 403
     assert omar("POST", URL, json={"code": CODE, "screenings": []}).status_code == 403
-
-
-def test_what_is_held_for_forged_teaches_no_series(amal: Somebody, screener: FakeScreener) -> None:
-    """Until an examiner finds it in order, a referred document is neither offered nor taken."""
-    ids = []
-    for level, shade in (("look", 200), ("look", 201), ("look", 202), ("look", 203), ("refer", 204)):
-        screener.level = level
-        ids.append(amal("POST", "/api/v1/screenings", files={"visible": ("v", draw_page(shade))}).json()["id"])
-    shown = amal("GET", "/references", headers={"Accept": "text/html"}).text
-    assert [name in shown for name in ids] == [True, True, True, True, False]
-    assert "1 referred or forged document is left out." in shown
-    refused = amal("POST", URL, json={"code": "UTO-P-2-2021", "screenings": ids})
-    assert (refused.status_code, refused.json()["code"]) == (422, "references.suspected")
-    opinion = {"kind": "first", "conclusion": "no_anomaly", "support": 4, "grounds": "a scratch on the glass"}
-    assert amal("POST", f"/api/v1/cases/{ids[4]}/opinions", json=opinion).status_code == 201
-    assert ids[4] in amal("GET", "/references", headers={"Accept": "text/html"}).text
