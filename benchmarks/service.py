@@ -1,11 +1,17 @@
 """Speed of the service over HTTP: one desk and eight desks at once, with resident memory.
 
-    python benchmarks/service.py [--requests N] [--desks N] [--workers N]
+    python -m benchmarks.service [--requests N] [--desks N] [--workers N]
+    python -m benchmarks.service --minutes 10 [--pause-s 5]
 
 Starts ``dafec serve`` on a free port with an empty data folder and posts the sample documents again and again, each
 desk one document after the other over its own connection. Every answer is checked: what is not a kept report with the
 right level does not count as fast, it ends the run. Complete reports are made beside, as at a desk (``--no-complete``
 leaves them out); how long after the last answer the last of them is there is printed too. Prints one table.
+
+With ``--minutes`` all desks work for so long with captures of three bands at 400 dpi, each with a pause after every
+answer, as travellers change (``--pause-s 0``: none, which measures how much the computer can do and not how long a
+desk waits). Memory is read every second and printed by the minute. Then more callers than there are places post for
+20 seconds: what is not taken must be answered with 503 and Retry-After (``benchmarks/service_load.py``).
 """
 
 from __future__ import annotations
@@ -13,15 +19,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+
+from benchmarks.service_load import Load, resident_mib, row, run_for, wait_for_complete
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "sample_docs"
@@ -58,26 +67,49 @@ def post_documents(url: str, count: int, samples: list[Sample], offset: int) -> 
     return times
 
 
-def resident_mib(pid: int, field: str) -> float:
-    """``VmRSS`` (now) or ``VmHWM`` (highest so far) of a process, in MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
+@contextmanager
+def served(workers: int, *, complete: bool) -> Iterator[tuple[str, int]]:
+    """A service on a free port with an empty data folder: its address and the number of its process."""
+    command = [str(Path(sys.executable).parent / "dafec"), "serve", "--port", "0"]
+    settings = {
+        "DAFEC_SERVICE_WORKERS": str(workers),
+        "DAFEC_SERVICE_MIN_FREE_BYTES": "0",
+        "DAFEC_SERVICE_REQUESTS_PER_MINUTE": "0",
+        "DAFEC_SERVICE_COMPLETE_PASS": str(complete).lower(),
+    }
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w", encoding="utf-8") as log:
+        begun = time.perf_counter()
+        with subprocess.Popen(
+            [*command, "--data", f"{folder}/data"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **settings},
+        ) as service:
+            assert service.stdout is not None
+            url = service.stdout.readline().strip().removeprefix("DAFEC: ")
+            try:
+                print(f"start to first answer possible: {(time.perf_counter() - begun) * 1000:.0f} ms")
+                print(f"resident after start: {resident_mib(service.pid, 'VmRSS'):.0f} MiB")
+                yield url, service.pid
+            finally:
+                service.terminate()
 
 
-def wait_for_complete(url: str) -> float:
-    """Seconds until no complete report is due any more."""
-    begun = time.perf_counter()
-    while "dafec_complete_passes_due 0.0" not in httpx2.get(f"{url}/metrics", timeout=60).text:
-        time.sleep(0.2)
-    return time.perf_counter() - begun
-
-
-def row(name: str, times: list[float], wall_s: float) -> str:
-    """One line of the table."""
-    ordered = sorted(times)
-    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
-    median = statistics.median(ordered)
-    return f"| {name} | {len(times)} | {median:.0f} | {p95:.0f} | {ordered[-1]:.0f} | {len(times) / wall_s:.1f} |"
+def by_count(url: str, pid: int, chosen: argparse.Namespace) -> None:
+    """One desk, then several, each a number of documents."""
+    samples = load_samples()
+    print("| desks | documents | p50 ms | p95 ms | max ms | documents/s |")
+    print("|---|---|---|---|---|---|")
+    for desks in (1, chosen.desks):
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(desks) as pool:
+            jobs = [pool.submit(post_documents, url, chosen.requests, samples, at) for at in range(desks)]
+            times = [t for job in jobs for t in job.result()]
+        print(row(str(desks), times, time.perf_counter() - begun))
+    if chosen.complete:
+        print(f"complete reports there {wait_for_complete(url):.1f} s after the last answer")
+    print(f"highest resident: {resident_mib(pid, 'VmHWM'):.0f} MiB")
 
 
 def main() -> None:
@@ -87,42 +119,15 @@ def main() -> None:
     parser.add_argument("--desks", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--complete", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--minutes", type=float, default=0.0, help="all desks at once for so long, then too many")
+    parser.add_argument("--pause-s", type=float, default=5.0, help="between an answer and a desk's next document")
+    parser.add_argument("--dpi", type=int, default=400, help="of the captures, with --minutes")
     chosen = parser.parse_args()
-    samples = load_samples()
-    command = [str(Path(sys.executable).parent / "dafec"), "serve", "--port", "0"]
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w", encoding="utf-8") as log:
-        begun = time.perf_counter()
-        with subprocess.Popen(
-            [*command, "--data", f"{folder}/data"],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env={
-                **os.environ,
-                "DAFEC_SERVICE_WORKERS": str(chosen.workers),
-                "DAFEC_SERVICE_MIN_FREE_BYTES": "0",
-                "DAFEC_SERVICE_REQUESTS_PER_MINUTE": "0",
-                "DAFEC_SERVICE_COMPLETE_PASS": str(chosen.complete).lower(),
-            },
-        ) as service:
-            assert service.stdout is not None
-            url = service.stdout.readline().strip().removeprefix("DAFEC: ")
-            try:
-                print(f"start to first answer possible: {(time.perf_counter() - begun) * 1000:.0f} ms")
-                print(f"resident after start: {resident_mib(service.pid, 'VmRSS'):.0f} MiB")
-                print("| desks | documents | p50 ms | p95 ms | max ms | documents/s |")
-                print("|---|---|---|---|---|---|")
-                for desks in (1, chosen.desks):
-                    begun = time.perf_counter()
-                    with ThreadPoolExecutor(desks) as pool:
-                        jobs = [pool.submit(post_documents, url, chosen.requests, samples, at) for at in range(desks)]
-                        times = [t for job in jobs for t in job.result()]
-                    print(row(str(desks), times, time.perf_counter() - begun))
-                if chosen.complete:
-                    print(f"complete reports there {wait_for_complete(url):.1f} s after the last answer")
-                print(f"highest resident: {resident_mib(service.pid, 'VmHWM'):.0f} MiB")
-            finally:
-                service.terminate()
+    with served(chosen.workers, complete=chosen.complete) as (url, pid):
+        if chosen.minutes:
+            run_for(url, pid, Load(chosen.desks, chosen.minutes * 60, chosen.pause_s, chosen.dpi))
+        else:
+            by_count(url, pid, chosen)
 
 
 if __name__ == "__main__":
