@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -256,7 +256,10 @@ class _Work:
                 if outcome == "failed":
                     _log.warning("not_rescreened", code=code)
             return
-        if future.status != "error":  # cancelled, lost: the scheduler went away with it
+        if future.status in ("pending", "lost"):  # its worker died with the answer: somebody else is asked
+            self._pending[future] = number
+            return
+        if future.status != "error":  # cancelled: the scheduler went away with it
             raise InstallationError("rescreen.scheduler_lost")
         error = future.exception()
         killed = isinstance(error, KilledWorker)
@@ -274,10 +277,11 @@ class _Work:
 
     def _workers(self) -> Mapping[str, int]:
         """Threads by worker. Raises InstallationError where there has been none for long, or no scheduler."""
-        try:
-            threads: Mapping[str, int] = self._client.ncores()
-        except (OSError, TimeoutError, ValueError) as error:
-            raise InstallationError("rescreen.scheduler_lost") from error
+        threads: Mapping[str, int] = {}
+        with suppress(OSError, TimeoutError):  # a scheduler that is busy answers the next time
+            threads = self._client.ncores()
+        if self._client.status in ("closing", "closed"):
+            raise InstallationError("rescreen.scheduler_lost")
         now_s = time.monotonic()
         if threads:
             self._nobody_since_s = None

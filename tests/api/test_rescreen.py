@@ -296,6 +296,8 @@ class Machines:
             "FAKE_SECONDS": "0.3",
         }
         self._stack = ExitStack()
+        self.log = folder / "machines.log"
+        self._said = self._stack.enter_context(self.log.open("wb"))
 
     def __enter__(self) -> Machines:
         port = self.address.rpartition(":")[2]
@@ -322,7 +324,7 @@ class Machines:
 
     def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=HERE.parents[1]
+            command, env=self.environment, stdout=self._said, stderr=self._said, cwd=HERE.parents[1]
         )
         self._stack.callback(_end, process)
         return process
@@ -334,14 +336,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait(60)
 
 
-def wait_for_settled(store: Store, run: str, count: int, client: subprocess.Popen[bytes]) -> None:
+def wait_for_settled(store: Store, run: str, count: int, client: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + 300
     while True:
         found = find_run(store, run)
         if found is not None and found.total - found.due >= count:
             return
-        assert client.poll() is None, "the client has ended"
-        assert time.monotonic() < until, "waited in vain"
+        assert client.poll() is None, log.read_text("utf-8", "replace")[-3000:]
+        assert time.monotonic() < until, log.read_text("utf-8", "replace")[-3000:]
         time.sleep(0.05)
 
 
@@ -355,9 +357,9 @@ def test_workers_and_client_are_killed_and_every_document_is_in_the_run_once(
         ids = fill(store, 20)
         workers = [machines.worker(), machines.worker()]
         client = machines.client("model-2")
-        wait_for_settled(store, "model-2", 3, client)
+        wait_for_settled(store, "model-2", 3, client, machines.log)
         workers[0].kill()
-        wait_for_settled(store, "model-2", 7, client)
+        wait_for_settled(store, "model-2", 7, client, machines.log)
         client.kill()
         assert client.wait(60) == -signal.SIGKILL
         cut_off = find_run(store, "model-2")
