@@ -58,6 +58,7 @@ LETTER_QUANTITIES: tuple[Quantity, ...] = ("ir", "depth", "edge")
 _PAPER_MM = 2.2  # wider than any stroke
 _INK = 0.45  # absorbance of a stroke at the reference's raster, linear light
 _GAP_MM = 0.9
+_SHARED = 0.4  # of the shorter of a word and its field: how far they have to overlap
 _HEIGHT_MM = (1.45, 4.5)  # labels are smaller
 _RIM_MM = 2.0
 _FINE = 12.0  # pixels a millimetre letters are measured at, where the page has them
@@ -341,14 +342,17 @@ def _ground(grounds: _Grounds, box: BoxMm, shape: tuple[int, int]) -> dict[str, 
 
 
 def words_of(field: BoxMm, words: Sequence[tuple[int, int, int, int]]) -> BoxMm | None:
-    """The box of the words that stand in a field's line and reach into it."""
+    """The box of the words that stand in a field's line and in its place.
+
+    A spot of background beside an empty field is no print of it; a longer word begins before it or ends behind it.
+    """
     s = REFERENCE_PX_PER_MM
     x0, y0, x1, y1 = field.x * s, field.y * s, (field.x + field.width) * s, (field.y + field.height) * s
     mine = [
         word
         for word in words
         if min(y1, word[3]) - max(y0, word[1]) > 0.5 * max(word[3] - word[1], y1 - y0)
-        and min(x1 + s, word[2]) - max(x0 - s, word[0]) > 0
+        and min(x1, word[2]) - max(x0, word[0]) > _SHARED * min(x1 - x0, word[2] - word[0])
     ]
     if not mine:
         return None

@@ -18,9 +18,9 @@ from dafec.features.routines_fields import (
     learn_places,
     place_shift,
 )
-from dafec.features.routines_material import Material, Reference
+from dafec.features.routines_material import REFERENCE_PX_PER_MM, Material, Reference
 from dafec.features.routines_measure import measure
-from dafec.features.routines_text import printed_fields
+from dafec.features.routines_text import printed_fields, words_of
 from dafec.geometry import BoxMm
 
 PAGE = BoxMm(2, 2, 56, 36)
@@ -142,3 +142,18 @@ def test_the_measured_value_is_a_share_and_names_its_field(series: Reference) ->
     assert 0.5 < found.value < 1.0
     assert found.box_mm is not None
     assert found.box_mm.y == pytest.approx(17.5, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("word_mm", "belongs"),
+    [
+        ((20, 10, 32, 12.5), True),
+        ((14, 10, 38, 12.5), True),  # a longer text, from before the field to behind it
+        ((22, 10, 25, 12.5), True),  # a shorter one
+        ((17.5, 10, 19.4, 12.5), False),  # a spot beside the field
+        ((20, 14, 32, 16.5), False),  # the next line
+    ],
+)
+def test_a_word_belongs_to_the_field_it_stands_in(word_mm: tuple[float, ...], belongs: bool) -> None:
+    word = tuple(round(v * REFERENCE_PX_PER_MM) for v in word_mm)
+    assert (words_of(BoxMm(20, 10, 14, 2.5), [word]) is not None) == belongs  # type: ignore[list-item]
