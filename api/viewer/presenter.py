@@ -113,6 +113,7 @@ class DeskView:
     level: Level
     cause: str  # why there is no better verdict, where no reason says it; else empty
     advice: str  # what to do now
+    hands: str  # what to do with hands and eyes about the heaviest reason; empty where there is none
     coverage: str
     notes: tuple[str, ...]
     reasons: tuple[Reason, ...]
@@ -146,6 +147,7 @@ def present(report: Report, language: Language) -> DeskView:
         level=verdict.level,
         cause=_cause(causes, language) if causes is not None else "",
         advice=text(f"verdict.advice.{_advice(verdict.level, reasons)}", language),
+        hands=_hands(report, language),
         coverage=_coverage(verdict.made, verdict.not_possible, language),
         notes=tuple(text(f"verdict.notes.{note}", language) for note in verdict.notes if note not in (causes or ())),
         reasons=reasons,
@@ -207,6 +209,36 @@ def _advice(level: Level, reasons: Sequence[Reason]) -> str:
     if level != "look" or any(reason.marks for reason in reasons):
         return level
     return "look_unmarked" if reasons else "look_unchecked"
+
+
+#: What hands and eyes can do about a finding, by the beginning of its check's id; the first that fits.
+_HANDS = (
+    ("GEN-photo", "photo"),
+    ("GEN-ghost", "photo"),
+    ("UV-BR-PH", "photo"),
+    ("IR-AB-MR", "characters"),
+    ("MRZ-lights", "characters"),
+    ("GEN-type", "characters"),
+    ("GEN-retouch", "characters"),
+    ("GEN-bands", "characters"),
+    ("GEN-trace-edit", "characters"),
+    ("MRZ-", "compare"),
+    ("VIZ-", "compare"),
+    ("SER-number", "compare"),
+    ("UV-", "ultraviolet"),
+    ("GEN-", "print"),
+    ("IR-", "print"),
+    ("VI-", "tilt"),
+    ("SER-", "tilt"),
+)
+
+
+def _hands(report: Report, language: Language) -> str:
+    verdict = report.verdict
+    if verdict.level not in ("look", "refer") or not verdict.reasons:
+        return ""
+    act = next((act for beginning, act in _HANDS if verdict.reasons[0].startswith(beginning)), None)
+    return text(f"api.hands.{act}", language) if act is not None else ""
 
 
 def _reasons(report: Report, base: str, language: Language) -> Iterator[Reason]:

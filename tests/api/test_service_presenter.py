@@ -258,3 +258,23 @@ def test_missing_light_is_said_once() -> None:
     assert present(Report.model_validate(source), "en").quality == ("There is no infrared image.",)
     source["verdict"]["notes"] = ["no_ir"]
     assert present(Report.model_validate(source), "en").quality == ()
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("GEN-photo", "Feel the edge of the photo"),
+        ("IR-AB-MR", "with the loupe: scraped paper"),
+        ("MRZ-digit-birth_date", "figure by figure"),
+        ("UV-BR-FU", "ultraviolet lamp"),
+        ("VI-AB-AF-seal", "Tilt the page"),
+        ("XX-unknown", ""),
+    ],
+)
+def test_the_heaviest_reason_says_what_hands_and_eyes_can_do(reason: str, words: str) -> None:
+    report = make_report(capture_from_parts({"visible": draw_page()}, name="x"))
+    told = report.model_copy(update={"verdict": report.verdict.model_copy(update={"reasons": [reason]})})
+    assert words in present(told, "en").hands
+    assert bool(present(told, "ar").hands) == bool(words)
+    calm = told.model_copy(update={"verdict": told.verdict.model_copy(update={"level": "no_anomaly"})})
+    assert present(calm, "en").hands == ""
