@@ -20,7 +20,7 @@ from api.pictures import eight_bits
 from dafec.capture import CapturedPage, Light
 from dafec.features.routines_material import Reference
 from dafec.page import frames_in_register
-from dafec.report import CheckInfo, DocumentInfo, Report
+from dafec.report import CheckInfo, DocumentInfo, Report, SideInfo
 
 __all__ = [
     "Layer",
@@ -141,7 +141,7 @@ def bands_in_register(captured: CapturedPage, report: Report, page: int) -> dict
         By light; where no document was found on the page, every frame as it is.
     """
     document = report.document
-    places = (*document.sides, *([document] if document.page == page else []))
+    places: list[SideInfo | DocumentInfo] = [*document.sides, *([document] if document.page == page else [])]
     place = next((one for one in places if one.page == page and one.outline_px and one.width_mm), None)
     if place is None or not place.width_mm or not place.height_mm:
         return {light: eight_bits(frame) for light, frame in captured.frames.items()}
