@@ -143,7 +143,9 @@ def _tables(data: Path | None, *, new: bool) -> Iterator[Tables]:
     from api.security.tables import opened_tables
     from api.settings import load_settings
     from api.store.database import database_url
+    from dafec.logging import configure_logging
 
+    configure_logging()  # to the error output: what --json prints is JSON alone
     places = load_settings(data=data).store_places()
     file = database_url(places.database, places.folder).database
     if not new and places.database is None and not Path(file or "").is_file():

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -53,3 +58,11 @@ def test_a_picture_is_no_report() -> None:
     with pytest.raises(InputError) as caught:
         parse_report(b"\xff\xd8\xff\xe0 no JSON")
     assert caught.value.code == "report.not_json"
+
+
+def test_json_of_a_first_user_is_json_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dafec.cli", "users", "add", "boss", "--role", "administrator"]
+    ended = subprocess.run(
+        [*command, "--data", str(tmp_path / "data"), "--json"], capture_output=True, text=True, check=True
+    )
+    assert set(json.loads(ended.stdout)) == {"id", "one_time_password"}
