@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -143,22 +144,21 @@ def _connected(
 ) -> Iterator[Any]:
     """A client of the scheduler, or of workers that are started for the block."""
     try:
-        from distributed import Client, LocalCluster
-        from distributed.security import Security
+        dask = import_module("distributed")
     except ImportError as error:
         raise InstallationError("rescreen.extra_missing") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its messages quote tasks; what matters is told here
     if cluster.scheduler is not None:
         security = None
         if cluster.scheduler.startswith("tls:"):
-            security = Security(
+            security = dask.Security(
                 require_encryption=True,
                 tls_ca_file=str(cluster.authority),
                 tls_client_cert=str(cluster.certificate),
                 tls_client_key=str(cluster.key),
             )
         try:
-            client = Client(cluster.scheduler, security=security, timeout="20s", name="dafec-rescreen")
+            client = dask.Client(cluster.scheduler, security=security, timeout="20s", name="dafec-rescreen")
         except (OSError, TimeoutError) as error:
             raise InstallationError("rescreen.scheduler_lost") from error
         with client:
@@ -169,12 +169,12 @@ def _connected(
         data = {"DAFEC_SERVICE_DATA": str(settings.data.absolute())}
         given = data | ({"DAFEC_SERVICE_CONFIG": str(settings.config)} if settings.config is not None else {})
         # Anybody at this computer could reach the scheduler: a certificate for these processes alone keeps him out.
-        local = LocalCluster(**common, processes=True, security=True, host="127.0.0.1", env=given)
+        local = dask.LocalCluster(**common, processes=True, security=True, host="127.0.0.1", env=given)
     else:
         use(Bench(store, load(settings), software))
         common |= {"n_workers": 1, "threads_per_worker": cluster.workers}
-        local = LocalCluster(**common, processes=False)
-    with local, Client(local, timeout="20s") as client:
+        local = dask.LocalCluster(**common, processes=False)
+    with local, dask.Client(local, timeout="20s") as client:
         yield client
 
 
@@ -229,8 +229,7 @@ class _Work:
         self._pending[future] = number
 
     def _settle_some(self) -> None:
-        from distributed import wait
-
+        wait = import_module("distributed").wait
         try:
             ended = wait(list(self._pending), timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
         except TimeoutError:

@@ -310,7 +310,7 @@ def _locked(session: Session, name: str, number: int) -> tuple[Rescreening, Scre
     return (row, screening) if row is not None and row.state == "due" else None
 
 
-def _of_name(name: str) -> Select[tuple[RescreenRun]]:
+def _of_name(name: str) -> Select[RescreenRun]:
     return select(RescreenRun).where(RescreenRun.name == name)
 
 
