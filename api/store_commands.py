@@ -79,8 +79,8 @@ def audit(
     if as_json and file is not None:
         print_json({"file": str(file), "entries": size})
     elif file is not None:
-        key = "exported" if action is AuditAction.EXPORT else f"written_{action}"
-        console().print(mark("ok", text(f"store.audit.{key}", lang, {"size": size, "file": str(file)})))
+        what = "exported" if action is AuditAction.EXPORT else f"written_{action}"
+        console().print(mark("ok", text(f"store.audit.{what}", lang, {"size": size, "file": str(file)})))
 
 
 def backup(

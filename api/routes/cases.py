@@ -31,7 +31,8 @@ from api.store.case_records import (
 )
 from dafec.capture import Light
 from dafec.messages import LANGUAGES, Language
-from dafec.report import Level, parse_report
+from dafec.report import parse_report
+from dafec.verdict import Level
 
 __all__ = ["CaseBody", "router"]
 

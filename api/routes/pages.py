@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Path, Query, Request
@@ -55,7 +55,7 @@ def _render(
     language = page_language(request)
     asking = current_actor()
     desk = (asking.desk or "open") if asking is not None and asking.may(Permission.SCREENINGS_READ) else ""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "completion": "none",
         "decision": None,
         "corrected": None,

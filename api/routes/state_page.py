@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -43,7 +43,7 @@ async def get_state_page(
     )
 
 
-def _values(state: ServiceState, language: Language) -> dict[str, object]:
+def _values(state: ServiceState, language: Language) -> dict[str, Any]:
     least = state.settings.min_free_bytes
     found = check_readiness(state.casework, least)
     casework = state.casework

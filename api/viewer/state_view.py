@@ -10,7 +10,7 @@ from api.metrics import Figures
 from api.scanners.contract import ScannerState, ScannerStatus
 from api.viewer.case_view import shown_time
 from dafec.messages import Language, catalogue, text
-from dafec.report import Level
+from dafec.verdict import Level
 
 __all__ = ["FigureRow", "PartRow", "ReaderRow", "figure_rows", "notice_rows", "part_rows", "reader_rows"]
 
