@@ -183,8 +183,8 @@ def _counts(check: str, silent: frozenset[str], context: ScreeningContext) -> bo
     return check not in silent and not any(fnmatchcase(check, pattern) for pattern in aside)
 
 
-def screen_folder(folder: Path, context: ScreeningContext) -> dict[str, Any]:
-    """One capture with each set of lights, as a line of results."""
+def screen_folder(folder: Path, context: ScreeningContext, *, visual_zone: bool = True) -> dict[str, Any]:
+    """One capture with each set of lights, as a line of results; texts are read where asked for."""
     truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     capture = load_capture(folder)
     forgery = truth["forgery"] or {}
@@ -200,7 +200,7 @@ def screen_folder(folder: Path, context: ScreeningContext) -> dict[str, Any]:
     viz: dict[str, str] = {}
     quiet = _silent(context, truth["series"])
     for name, lights in reversed(tuple(LIGHT_SETS.items())):
-        report = screen_capture(_with_lights(capture, lights), context, visual_zone=lights == LIGHTS)
+        report = screen_capture(_with_lights(capture, lights), context, visual_zone=visual_zone and lights == LIGHTS)
         results = {check.id: check.result for check in report.checks if _counts(check.id, quiet, context)}
         if lights == LIGHTS:
             viz = {key: value for key, value in results.items() if key.startswith("VIZ-")}
@@ -210,7 +210,9 @@ def screen_folder(folder: Path, context: ScreeningContext) -> dict[str, Any]:
     return line
 
 
-def _screen(code: str, data: Path, requests: Sequence[Request], context: ScreeningContext) -> Iterator[dict[str, Any]]:
+def _screen(
+    code: str, data: Path, requests: Sequence[Request], context: ScreeningContext, *, visual_zone: bool
+) -> Iterator[dict[str, Any]]:
     """Lines of every capture; those of an earlier run are taken over."""
     kept = data / f"{code}.jsonl"
     lines = [json.loads(text) for text in kept.read_text().splitlines()] if kept.exists() else []
@@ -221,7 +223,7 @@ def _screen(code: str, data: Path, requests: Sequence[Request], context: Screeni
                 continue
             line = known.get(request.name)
             if line is None:
-                line = screen_folder(data / code / request.name, context)
+                line = screen_folder(data / code / request.name, context, visual_zone=visual_zone)
                 out.write(json.dumps(line) + "\n")
                 out.flush()
                 print(f"screened {code} {request.name}", flush=True)
@@ -282,6 +284,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=Path("runs/series"))
     parser.add_argument("--make-only", action="store_true", help="make the captures and screen none")
+    parser.add_argument("--no-visual-zone", action="store_true", help="leave the slow reading of texts out")
     parser.add_argument("--fresh", action="store_true", help="enrol and screen anew")
     options = parser.parse_args()
     default = TUNING_SERIES if options.tuning else HELD_SERIES
@@ -307,7 +310,7 @@ def main() -> None:
             print(f"{code} was not enrolled: {error.message()}")
             continue
         context = replace(ScreeningContext.load(load_settings(threads=1), library), today=_TODAY)
-        lines += list(_screen(code, options.data, wanted[code], context))
+        lines += list(_screen(code, options.data, wanted[code], context, visual_zone=not options.no_visual_zone))
     _show(lines)
 
 
