@@ -40,15 +40,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service,
     """A locked service with the real core, and the one-time passwords of two examiners."""
     data = tmp_path_factory.mktemp("enrolment") / "data"
     once = {}
-    for name in ("amal", "basim"):
+    for name, role in (("boss", "administrator"), ("amal", "examiner"), ("basim", "examiner")):
         said = subprocess.run(
-            [*DAFEC, "users", "add", name, "--role", "examiner", "--data", str(data), "--json"],
+            [*DAFEC, "users", "add", name, "--role", role, "--data", str(data), "--json"],
             check=True,
             capture_output=True,
             text=True,
             timeout=300,
         ).stdout
-        once[name] = json.loads(said)["one_time_password"]
+        once[name] = json.loads(said.splitlines()[-1])["one_time_password"]
     command = [*DAFEC, "serve", "--port", "0", "--data", str(data)]
     with running(data, command, DAFEC_SERVICE_SECOND_FACTOR="optional") as started:
         yield started, once
