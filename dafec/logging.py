@@ -39,7 +39,7 @@ def configure_logging(*, level: int = logging.INFO, stream: TextIO | None = None
             withhold_personal_data,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),  # what it is when something is said
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
