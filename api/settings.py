@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         "service listens to this computer only and there is no user; locked: never.",
     )
     second_factor: Literal["required", "optional"] = Field(
-        "required", description="Whether every user sets up an authenticator before anything else is open."
+        "required", description="Whether every user sets up a second factor before anything else is open."
     )
     session_idle_minutes: float = Field(30.0, gt=0, description="A session ends when nothing came for so long.")
     session_absolute_hours: float = Field(12.0, gt=0, description="A session ends after so long, whatever comes.")
