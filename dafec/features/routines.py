@@ -227,7 +227,7 @@ MEASURES: dict[MeasureKind, Measure] = {
 }
 
 
-_INK_SHARE = 0.3  # readers see 0.75 to 1.45 of one and the same carbon black
+_INK_SHARE = 0.15  # readers see 0.75 to 1.45 of one and the same carbon black; ink that vanishes must stay below
 
 
 def floor_of(measure: MeasureKind, centre: float) -> float:
