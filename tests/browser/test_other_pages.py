@@ -1,4 +1,4 @@
-"""References and help in a real Chromium, in both directions and both themes; what a role does not see."""
+"""References, help, state and wrong addresses in a real Chromium, in both directions and themes; what no role sees."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.mark.parametrize(("language", "theme"), THEMES)
-def test_references_and_help_in_every_language_and_theme(
+def test_references_help_and_state_in_every_language_and_theme(
     service: Service, open_page: Callable[..., Page], language: str, theme: str
 ) -> None:
     page = open_page(f"{service.url}/references", language, theme)
@@ -47,6 +47,11 @@ def test_references_and_help_in_every_language_and_theme(
     ready(page)
     expect(page.locator(".help section")).to_have_count(10)
     shot(page, f"help-page-{language}-{theme}")
+    assert_accessible(page)
+    page.goto(f"{service.url}/service")
+    ready(page)
+    expect(page.locator(".state-page .works-word.works")).to_have_count(6)
+    shot(page, f"state-{language}-{theme}")
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -114,6 +119,7 @@ def test_a_wrong_address_has_a_page_of_its_own(
     expect(page.locator("h1")).to_have_text({"en": "Not here", "ar": "غير موجود"}[language])
     expect(page.locator(".fault-page")).to_contain_text("http.not_found")
     expect(page.locator(".place, [data-active]")).to_have_count(0)  # nothing that looks like a verdict
+    expect(page.locator(".fault-page a[href='/']")).to_be_visible()  # and a way back to the desk
     shot(page, f"fault-{language}-{theme}")
     assert_accessible(page)
     page.goto(f"{service.url}/cases/{'q' * 24}")
