@@ -31,6 +31,7 @@ from benchmarks.service import served
 from benchmarks.service_load import three_band_captures
 from dafec.capture import LIGHTS
 
+#: How Chromium is started, and the rules that pages are held to; the browser's tests take them from here.
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -43,7 +44,8 @@ FLAGS = [
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _PATIENCE_MS = 120_000
 _PICTURES = ("/pictures/", "/images/", "/checks/", "/previews/", ".webp")
-_WATCH_FRAMES = """() => {
+#: Keeps the longest time between two frames in ``window.longest``, milliseconds.
+WATCH_FRAMES = """() => {
   window.longest = 0;
   let last = performance.now();
   const tick = (now) => {
@@ -116,7 +118,7 @@ def measure_frames(browser: Browser, url: str) -> Iterator[Row]:
         for key in "321":  # the first load of every light
             page.keyboard.press(key)
             page.wait_for_timeout(2500)
-        page.evaluate(_WATCH_FRAMES)
+        page.evaluate(WATCH_FRAMES)
         page.wait_for_timeout(2000)
         yield "longest frame, nothing done", f"{page.evaluate('window.longest'):.0f} ms"
         for what, keys in (

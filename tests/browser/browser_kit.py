@@ -19,16 +19,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 from service_fakes import draw_page
 from service_process import Service
 
+from benchmarks.pages import FLAGS as PLAIN_FLAGS
+from benchmarks.pages import RULES
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *PLAIN_FLAGS,
     "--host-resolver-rules=MAP desk.test 127.0.0.1",  # a name that is no secure context, as a desk sees the service
 ]
 THEMES = [("en", "light"), ("en", "dark"), ("ar", "light"), ("ar", "dark")]
@@ -38,7 +35,6 @@ IN_A_BROWSER = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 DROP = """({files}) => {

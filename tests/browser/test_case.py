@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from service_fakes import draw_page
 from service_process import Service, running
 
+from benchmarks.pages import WATCH_FRAMES
 from dafec.messages import catalogue, text
 
 pytestmark = IN_A_BROWSER
@@ -316,18 +317,7 @@ def test_band_switch_and_pan_hold_no_frame_longer_than_a_tenth_of_a_second(
     case = httpx2.post(f"{service.url}/api/v1/screenings", files=files, timeout=60).json()["id"]
     page = open_page(f"{service.url}/cases/{case}")
     page.wait_for_timeout(2500)  # the first load
-    page.evaluate(
-        """() => {
-          window.longest = 0;
-          let last = performance.now();
-          const tick = (now) => {
-            window.longest = Math.max(window.longest, now - last);
-            last = now;
-            requestAnimationFrame(tick);
-          };
-          requestAnimationFrame(tick);
-        }"""
-    )
+    page.evaluate(WATCH_FRAMES)
     for key in ("3", "1", "3", "1", "ArrowRight", "ArrowRight", "ArrowDown", "b"):
         page.keyboard.press(key)
         page.wait_for_timeout(250)
